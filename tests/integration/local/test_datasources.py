@@ -1,0 +1,436 @@
+"""Data Sources of a real embedded server: create, append, replace, read, delete, quarantine."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import threading
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+PATH = "/v0/datasources"
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"load_{next(_numbers)}"
+
+
+def upload(api: Any, data: bytes, *, file_format: str = "csv", **parameters: str) -> Any:
+    """Send *data* as a multipart file."""
+    return api.post(PATH, params={"format": file_format, **parameters}, files={"csv": ("file", data)})
+
+
+def rows(api: Any, q: str) -> list[list[Any]]:
+    """Return the rows of a query as lists."""
+    reply = api.sql(f"{q} FORMAT JSONCompact")
+    assert reply.status_code == 200, reply.text
+    return reply.json()["data"]
+
+
+def accounted(reply: Any) -> tuple[int, int, int]:
+    """Return stored, quarantined and invalid rows of an import's reply."""
+    assert reply.status_code == 200, reply.text
+    body = reply.json()
+    return body["blocks"][0]["process_return"][0]["lines"], body["quarantine_rows"], body["invalid_lines"]
+
+
+class TestCreate:
+    def test_from_a_schema(self, api: Any, name: str) -> None:
+        """A schema makes an empty Data Source which is described with columns, engine and schema text."""
+        schema = "at DateTime, n Nullable(Int32) DEFAULT 13 CODEC(ZSTD(1)), t Array(String) `json:$.t[:]`"
+        reply = api.post(PATH, params={"name": name, "schema": schema})
+        assert reply.status_code == 200, reply.text
+        body = api.get(f"{PATH}/{name}").json()
+        assert body["id"].startswith("t_")
+        assert body["statistics"] == {"bytes": 0, "row_count": 0}
+        assert body["engine"]["engine"] == "MergeTree"
+        assert body["engine"]["engine_sorting_key"] == "`at`"
+        assert [(c["name"], c["type"], c["nullable"], c["default_value"], c["jsonpath"]) for c in body["columns"]] == [
+            ("at", "DateTime", False, None, None),
+            ("n", "Int32", True, "DEFAULT 13", None),
+            ("t", "Array(String)", False, None, "$.t[:]"),
+        ]
+        assert body["schema"]["sql_schema"].startswith("`at` DateTime, `n` Nullable(Int32) DEFAULT 13 CODEC(ZSTD(1))")
+        assert body["id"] == api.get(f"{PATH}/{body['id']}").json()["id"]
+
+    def test_from_a_csv(self, api: Any, name: str) -> None:
+        """A CSV with a header gives names, types and rows."""
+        reply = upload(api, b"id,when,note\n1,2024-01-02 03:04:05,x\n70000,2024-01-02 03:04:06,\n", name=name)
+        assert accounted(reply) == (2, 0, 0)
+        assert reply.json()["error"] is False
+        assert rows(api, f"SELECT id, toTypeName(id), when, note FROM {name} ORDER BY id") == [
+            [1, "Int32", "2024-01-02 03:04:05", "x"],
+            [70000, "Int32", "2024-01-02 03:04:06", None],
+        ]
+
+    def test_later_values_widen_the_guess(self, api: Any, name: str) -> None:
+        """Values after the sample that do not fit the sample's type widen it instead of going to quarantine."""
+        data = b"id,f\n" + b"".join(b"%d,%d\n" % (n, n % 7) for n in range(200_000))
+        assert accounted(upload(api, data, name=name)) == (200_000, 0, 0)
+        assert rows(api, f"SELECT max(id), toTypeName(max(id)) FROM {name}") == [[199_999, "Int32"]]
+
+    def test_without_type_guessing(self, api: Any, name: str) -> None:
+        """type_guessing=false makes every column String."""
+        upload(api, b"a,b\n1,2\n", name=name, type_guessing="false")
+        assert [c["type"] for c in api.get(f"{PATH}/{name}").json()["columns"]] == ["String", "String"]
+
+    @pytest.mark.parametrize("bad", ["select", "a-b", "1a", "x_quarantine", "a b", "tinybird"])
+    def test_bad_names(self, api: Any, bad: str) -> None:
+        """Names that are reserved or not identifiers are refused with a sentence."""
+        reply = api.post(PATH, params={"name": bad, "schema": "a Int8"})
+        assert reply.status_code == 400
+        assert bad in reply.json()["error"]
+
+    def test_taken_name(self, api: Any, name: str) -> None:
+        """A name can be given once."""
+        api.post(PATH, params={"name": name, "schema": "a Int8"})
+        assert api.post(PATH, params={"name": name, "schema": "a Int8"}).status_code == 409
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {},
+            {"schema": "a Foo"},
+            {"schema": "a Int32 DEFAULT (SELECT 1)"},
+            {"schema": "a String DEFAULT file('/etc/passwd')"},
+            {"schema": "a Int32 CODEC(ZSTD) DEFAULT 1"},
+            {"schema": "a Int32) ENGINE = Memory AS SELECT (1"},
+            {"schema": "a Int32", "engine": "Kafka"},
+            {"schema": "a Int32", "engine": "ReplacingMergeTree"},
+            {"schema": "a Int32", "engine": "CollapsingMergeTree", "engine_sorting_key": "a"},
+            {"schema": "a Int32", "engine_sorting_key": "b"},
+            {"schema": "a Int32", "engine_sorting_key": "a) SETTINGS storage_policy = 'x' --"},
+            {"schema": "a Int32", "engine_settings": "storage_policy = 'x'"},
+            {"schema": "a Int32", "engine_ver": "a"},
+            {"schema": "a Int32", "mode": "upsert"},
+            {"schema": "a Int32", "url": "http://127.0.0.1/x.csv"},
+        ],
+    )
+    def test_bad_definitions_make_nothing(self, api: Any, name: str, parameters: dict[str, str]) -> None:
+        """Whatever is wrong in the parameters is a 400 with a sentence, and no Data Source is there."""
+        reply = api.post(PATH, params={"name": name, **parameters})
+        assert reply.status_code == 400, reply.text
+        assert reply.json()["error"]
+        assert api.get(f"{PATH}/{name}").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("engine", "extra"),
+        [
+            ("ReplacingMergeTree", {"engine_sorting_key": "id", "engine_ver": "v"}),
+            ("summingmergetree", {"engine_sorting_key": "id", "engine_columns": "v"}),
+            ("AggregatingMergeTree", {"engine_sorting_key": "id"}),
+            ("CollapsingMergeTree", {"engine_sorting_key": "id", "engine_sign": "s"}),
+            ("VersionedCollapsingMergeTree", {"engine_sorting_key": "id", "engine_sign": "s", "engine_version": "v"}),
+            ("Null", {}),
+            ("MergeTree", {"engine_partition_key": "toYYYYMM(at)", "engine_ttl": "at + toIntervalDay(100000)"}),
+        ],
+    )
+    def test_engines(self, api: Any, name: str, engine: str, extra: dict[str, str]) -> None:
+        """Every engine of the contract can be made and takes rows."""
+        schema = "id Int32, v UInt32, s Int8, at DateTime"
+        reply = api.post(PATH, params={"name": name, "schema": schema, "engine": engine, **extra})
+        assert reply.status_code == 200, reply.text
+        reply = upload(api, b"1,2,1,2024-01-01 00:00:00\n2,2,1,2024-02-01 00:00:00\n", name=name, mode="append")
+        assert accounted(reply) == (2, 0, 0)
+        assert rows(api, f"SELECT count() FROM {name}") == [[0 if engine == "Null" else 2]]
+
+
+class TestAppend:
+    def test_unknown(self, api: Any, name: str) -> None:
+        """Appending to what does not exist is a 404 that names a near one."""
+        api.post(PATH, params={"name": name, "schema": "a Int8"})
+        reply = upload(api, b"1\n", name=name + "x", mode="append")
+        assert reply.status_code == 404
+        assert name in reply.json()["error"]
+
+    def test_columns_by_header_or_position(self, api: Any, name: str) -> None:
+        """A header matches by name, in any order and with gaps; without one the order counts."""
+        api.post(
+            PATH,
+            params={"name": name, "schema": "a Int32, b String DEFAULT concat('d', toString(a)), c Nullable(Int8)"},
+        )
+        assert accounted(upload(api, b"b,a\nx,1\n", name=name, mode="append")) == (1, 0, 0)
+        assert accounted(upload(api, b"2,y,3\n", name=name, mode="append")) == (1, 0, 0)
+        assert accounted(upload(api, b"a\n3\n", name=name, mode="append")) == (1, 0, 0)
+        assert rows(api, f"SELECT a, b, c FROM {name} ORDER BY a") == [[1, "x", None], [2, "y", 3], [3, "d3", None]]
+
+    def test_empty_cells(self, api: Any, name: str) -> None:
+        """An empty cell is NULL in a Nullable column and the type's default in others."""
+        schema = "n Nullable(Int32), i Int32, s String, d Int32 DEFAULT 5, t Array(Int8), l LowCardinality(String)"
+        api.post(PATH, params={"name": name, "schema": schema})
+        assert accounted(upload(api, b",,,,,\n", name=name, mode="append")) == (1, 0, 0)
+        assert rows(api, f"SELECT * FROM {name}") == [[None, 0, "", 5, [], ""]]
+
+    @pytest.mark.parametrize(
+        ("type_", "good", "bad"),
+        [
+            ("UInt8", ["0", "255"], ["256", "-1", "x", "1.5"]),
+            ("Int64", ["-9223372036854775808"], ["9223372036854775808"]),
+            ("UInt256", ["1" * 77], ["1" * 90, "-1"]),
+            ("Float32", ["1.5", "-1e3"], ["1e39", "x"]),
+            ("Decimal(5, 2)", ["999.99", "-1"], ["1000", "x"]),
+            ("Date", ["1970-01-01", "2024-02-29"], ["2024-02-30", "1969-12-31", "12", "x"]),
+            (
+                "DateTime",
+                ["2024-01-02T03:04:05Z", "2024-01-02 03:04:05"],
+                ["2024-02-30 00:00:00", "1950-01-01 00:00:00", "12"],
+            ),
+            ("DateTime64(3)", ["1950-01-01 00:00:00.123"], ["1800-01-01 00:00:00", "x"]),
+            ("Bool", ["true", "False", "Y", "off", "Enabled", "0"], ["2", "maybe"]),
+            ("UUID", ["61f0c404-5cb3-11e7-907b-a6006ad3dba0"], ["61f0"]),
+            ("Enum8('a' = 1, 'b' = 2)", ["a"], ["c"]),
+            ("FixedString(2)", ["ab"], ["abc"]),
+            ("Array(UInt8)", ['"[1,2]"', "[]"], ['"[1,300]"', '"[1,x]"', "1"]),
+            ("Array(String)", ["\"['a','b']\""], ["x"]),
+            ("Map(String, Int32)", ["\"{'a':1}\""], ["\"{'a':'x'}\""]),
+            ("IPv4", ["1.2.3.4"], ["1.2.3"]),
+        ],
+    )
+    def test_what_fits_a_type(self, api: Any, name: str, type_: str, good: list[str], bad: list[str]) -> None:
+        """Values out of range or of another form go to quarantine with the reason; good ones are stored."""
+        api.post(PATH, params={"name": name, "schema": f"k Int32, v {type_}"})
+        lines = "".join(f"{number},{value}\n" for number, value in enumerate(good + bad))
+        reply = upload(api, lines.encode(), name=name, mode="append")
+        assert accounted(reply) == (len(good), len(bad), 0)
+        assert "error" in reply.json()["error"]
+        found = rows(api, f"SELECT c__error_column, c__error[1], c__import_id FROM {name}_quarantine")
+        assert all(columns == ["v"] and "on column 'v' is not" in error for columns, error, _ in found)
+        assert {each[2] for each in found} == {reply.json()["import_id"]}
+        assert api.get(f"{PATH}/{name}").json()["quarantine_rows"] == len(bad)
+
+    def test_broken_records(self, api: Any, name: str) -> None:
+        """Records with a wrong number of fields or an open quote are counted as invalid; all others are stored."""
+        api.post(PATH, params={"name": name, "schema": "a Int32, b String"})
+        data = b'1,x\n2\n3,y,z\n4,"open\n5,"a ""b""\nc"\nbad,v\n6,w\n'
+        assert accounted(upload(api, data, name=name, mode="append")) == (3, 1, 3)
+        assert rows(api, f"SELECT a, b FROM {name} ORDER BY a") == [[1, "x"], [5, 'a "b"\nc'], [6, "w"]]
+
+    @pytest.mark.parametrize(
+        ("data", "parameters"),
+        [
+            (b"1;x,y\n2;z\n", {}),
+            (b"1\tx,y\n2\tz\n", {}),
+            (b"1|x,y\n2|z\n", {"dialect_delimiter": "|"}),
+            (b"1,x\\,y\n2,z\n", {"dialect_escapechar": "\\"}),
+            (b'1,"x,y"\r2,z\r', {}),
+            (b'1,"x,y"\r\n2,z\r\n', {}),
+            (b'1,"x,y"##2,z##', {"dialect_new_line": "##"}),
+            (b'\xef\xbb\xbf1,"x,y"\n\n2,z\n\n', {}),
+        ],
+    )
+    def test_dialects(self, api: Any, name: str, data: bytes, parameters: dict[str, str]) -> None:
+        """Delimiters, line ends and escapes are guessed or taken from the parameters."""
+        api.post(PATH, params={"name": name, "schema": "a Int32, b String"})
+        assert accounted(upload(api, data, name=name, mode="append", **parameters)) == (2, 0, 0)
+        assert rows(api, f"SELECT a, b FROM {name} ORDER BY a") == [[1, "x,y"], [2, "z"]]
+
+    def test_gzip_and_raw_body(self, api: Any, name: str) -> None:
+        """A compressed file is known by its magic bytes, and a raw body works as well as a part."""
+        api.post(PATH, params={"name": name, "schema": "a Int32"})
+        data = gzip.compress(b"1\n2\n")
+        assert accounted(upload(api, data, name=name, mode="append")) == (2, 0, 0)
+        headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Encoding": "gzip"}
+        reply = api.post(PATH, params={"name": name, "mode": "append"}, data=data, headers=headers)
+        assert accounted(reply) == (2, 0, 0)
+
+    def test_parameters_in_form_fields(self, api: Any, name: str) -> None:
+        """Parameters may be form fields, with or without a file."""
+        assert api.post(PATH, data={"name": name, "schema": "a Int32"}).status_code == 200
+        reply = api.post(PATH, data={"name": name, "mode": "append"}, files={"x": ("a.csv", b"1\n")})
+        assert accounted(reply) == (1, 0, 0)
+
+    @pytest.mark.parametrize(
+        ("data", "file_format"),
+        [
+            (b"", "csv"),
+            (b"1\n\x00\n", "csv"),
+            (b"\xff\xfe1\n", "csv"),
+            (b'{"a": "\xff"}\n', "ndjson"),
+            (gzip.compress(b"1\n" * 1000)[:-20], "csv"),
+            (gzip.compress(b""), "csv"),
+            (b"PAR1 nonsense", "parquet"),
+            (b"no parquet at all", "parquet"),
+        ],
+    )
+    def test_unreadable_files(self, api: Any, name: str, data: bytes, file_format: str) -> None:
+        """What cannot be read is a 400 with a sentence; nothing is stored."""
+        api.post(PATH, params={"name": name, "schema": "a Int32 `json:$.a`"})
+        reply = upload(api, data, file_format=file_format, name=name, mode="append")
+        assert reply.status_code == 400, reply.text
+        assert reply.json()["error"]
+        assert rows(api, f"SELECT count() FROM {name}") == [[0]]
+
+    def test_raw_body_limit(self, api: Any, name: str) -> None:
+        """A raw body over 8 MB is refused with 413; the same file as a part is taken."""
+        api.post(PATH, params={"name": name, "schema": "a Int32"})
+        data = b"12345678\n" * 1_000_000
+        reply = api.post(PATH, params={"name": name, "mode": "append"}, data=data, headers={"Content-Type": "text/csv"})
+        assert reply.status_code == 413
+        assert accounted(upload(api, data, name=name, mode="append")) == (1_000_000, 0, 0)
+
+    def test_in_parallel(self, api: Any, name: str) -> None:
+        """Appends at the same time lose nothing."""
+        api.post(PATH, params={"name": name, "schema": "a Int32"})
+        replies: list[Any] = []
+        work = [
+            threading.Thread(target=lambda: replies.append(upload(api, b"1\n" * 1000, name=name, mode="append")))
+            for _ in range(8)
+        ]
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join()
+        assert [accounted(reply) for reply in replies] == [(1000, 0, 0)] * 8
+        assert rows(api, f"SELECT count() FROM {name}") == [[8000]]
+
+
+class TestNdjson:
+    SCHEMA = (
+        "id Int32 `json:$.id`, zip Nullable(String) `json:$.user.zip`, tags Array(String) `json:$.tags[:]` DEFAULT [], "
+        "d Int32 `json:$.d` DEFAULT 7, raw String `json:$`"
+    )
+
+    def test_jsonpaths(self, api: Any, name: str) -> None:
+        """Nested values, arrays, the whole object, absent paths and defaults."""
+        lines = ['{"id": 1, "user": {"zip": "0\\u00e9"}, "tags": ["a", "b"], "d": 1}', "", '{"id": 2}']
+        reply = upload(api, "\n".join(lines).encode(), file_format="ndjson", name=name, schema=self.SCHEMA)
+        assert accounted(reply) == (2, 0, 0)
+        found = rows(api, f"SELECT id, zip, tags, d, raw FROM {name} ORDER BY id")
+        assert found == [[1, "0é", ["a", "b"], 1, lines[0]], [2, None, [], 7, lines[2]]]
+
+    def test_every_row_is_accounted_for(self, api: Any, name: str) -> None:
+        """Strings do not become numbers, absent values do not become zeros, and broken lines are counted."""
+        schema = "a Int32 `json:$.a`, b Nullable(Int8) `json:$.b`, t Array(Int8) `json:$.t[:]` DEFAULT []"
+        lines = [
+            '{"a": 1}',
+            '{"a": "3"}',
+            '{"b": 1}',
+            '{"a": 1, "b": 300}',
+            '{"a": 1, "t": [1, "x"]}',
+            "{broken",
+            "[1]",
+            "7",
+        ]
+        reply = upload(api, "\n".join(lines).encode(), file_format="ndjson", name=name, schema=schema)
+        assert accounted(reply) == (1, 4, 3)
+        found = rows(api, f"SELECT c__error_column, c__error FROM {name}_quarantine")
+        assert [["a"], ["value '3' on column 'a' is not Int32"]] in found
+        assert [["b"], ["value '300' on column 'b' is not Nullable(Int8)"]] in found
+
+    def test_needs_a_schema_with_jsonpaths(self, api: Any, name: str) -> None:
+        """NDJSON is not guessed on create, and each column needs its path."""
+        assert upload(api, b'{"a": 1}\n', file_format="ndjson", name=name).status_code == 400
+        assert upload(api, b'{"a": 1}\n', file_format="ndjson", name=name, schema="a Int8").status_code == 400
+        assert api.get(f"{PATH}/{name}").status_code == 404
+
+
+def parquet(**columns: Any) -> bytes:
+    """Return a Parquet file of the columns."""
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+class TestParquet:
+    def test_columns_by_name_and_path(self, api: Any, name: str) -> None:
+        """Columns are found by jsonpath, unknown ones are ignored, nulls and nested values are kept."""
+        data = parquet(a=[1, 2], s=["x", None], n=[{"k": 1}, {"k": 2}], l=[["p"], []], other=[1.5, 2.5])
+        schema = (
+            "a Int16 `json:$.a`, s Nullable(String) `json:$.s`, k Int64 `json:$.n.k`, l Array(String) `json:$.l[:]`"
+        )
+        reply = upload(api, data, file_format="parquet", name=name, schema=schema)
+        assert accounted(reply) == (2, 0, 0)
+        assert rows(api, f"SELECT a, s, k, l FROM {name} ORDER BY a") == [[1, "x", 1, ["p"]], [2, None, 2, []]]
+
+    def test_values_that_do_not_fit(self, api: Any, name: str) -> None:
+        """Numbers out of range, nulls and texts for numbers are quarantined."""
+        schema = "a Int8 `json:$.a`, b String `json:$.b`"
+        data = parquet(a=[1, 300, None], b=["x", "y", "z"])
+        assert accounted(upload(api, data, file_format="parquet", name=name, schema=schema)) == (1, 2, 0)
+        data = parquet(a=["1"], b=["x"])
+        assert accounted(upload(api, data, file_format="parquet", name=name, mode="append")) == (0, 1, 0)
+
+    def test_missing_column_and_cut_file(self, api: Any, name: str) -> None:
+        """A file without a needed column and a truncated file are refused with a sentence."""
+        api.post(PATH, params={"name": name, "schema": "a Int8 `json:$.a`, b String `json:$.b`"})
+        reply = upload(api, parquet(a=[1]), file_format="parquet", name=name, mode="append")
+        assert reply.status_code == 400
+        assert "'b'" in reply.json()["error"]
+        cut = parquet(a=[1], b=["x"])[:-9]
+        assert upload(api, cut, file_format="parquet", name=name, mode="append").status_code == 400
+        assert rows(api, f"SELECT count() FROM {name}") == [[0]]
+
+
+class TestReplace:
+    def test_swaps_all_rows(self, api: Any, name: str) -> None:
+        """The new rows take the place of the old ones."""
+        upload(api, b"a,b\n1,x\n2,y\n", name=name)
+        assert accounted(upload(api, b"a,b\n3,z\n", name=name, mode="replace")) == (1, 0, 0)
+        assert rows(api, f"SELECT a, b FROM {name}") == [[3, "z"]]
+
+    @pytest.mark.parametrize("data", [b"", b"\x00", b"x,y\nz,w\n"])
+    def test_failed_replace_keeps_the_old_rows(self, api: Any, name: str, data: bytes) -> None:
+        """When nothing can be stored, the old rows stay."""
+        upload(api, b"a,b\n1,2\n", name=name)
+        assert upload(api, data, name=name, mode="replace").status_code == 400
+        assert rows(api, f"SELECT a, b FROM {name}") == [[1, 2]]
+
+    def test_with_a_condition(self, api: Any, name: str) -> None:
+        """Only rows that meet the condition leave, and only new rows that meet it come."""
+        upload(api, b"a,b\n1,x\n2,y\n", name=name)
+        reply = upload(api, b"a,b\n1,new\n9,out\n", name=name, mode="replace", replace_condition="a = 1")
+        assert accounted(reply) == (1, 0, 0)
+        assert reply.json()["left_out_rows"] == 1
+        assert rows(api, f"SELECT a, b FROM {name} ORDER BY a") == [[1, "new"], [2, "y"]]
+        for bad in ("a = 1) OR (1", "a IN (SELECT 1)", "a = 1; DROP TABLE x", "nothing = 1"):
+            reply = upload(api, b"a,b\n1,n\n", name=name, mode="replace", replace_condition=bad)
+            assert reply.status_code == 400, bad
+        assert rows(api, f"SELECT count() FROM {name}") == [[2]]
+
+
+class TestReadAndDelete:
+    def test_list_with_attributes(self, api: Any, name: str) -> None:
+        """The list holds every Data Source; attrs picks keys; statistics are real."""
+        upload(api, b"a\n1\n2\n", name=name)
+        [found] = [each for each in api.get(PATH).json()["datasources"] if each["name"] == name]
+        assert found["statistics"]["row_count"] == 2
+        assert found["statistics"]["bytes"] > 0
+        assert all(
+            set(each) == {"id", "name"} for each in api.get(PATH, params={"attrs": "id,name"}).json()["datasources"]
+        )
+
+    def test_datafile(self, api: Any, name: str) -> None:
+        """The definition is available as a datafile."""
+        api.post(PATH, params={"name": name, "schema": "a Int32 `json:$.a`", "description": "What it is"})
+        reply = api.get(f"{PATH}/{name}.datasource")
+        assert reply.headers["content-type"].startswith("text/plain")
+        assert "SCHEMA >\n    `a` Int32 `json:$.a`\n" in reply.text
+        assert 'ENGINE "MergeTree"' in reply.text
+
+    def test_delete(self, api: Any, name: str) -> None:
+        """Deleting answers 204 and leaves neither rows nor name."""
+        upload(api, b"a\n1\n", name=name)
+        assert api.request("DELETE", f"{PATH}/{name}").status_code == 204
+        assert api.get(f"{PATH}/{name}").status_code == 404
+        assert api.request("DELETE", f"{PATH}/{name}").status_code == 404
+        assert accounted(upload(api, b"a\n1\n", name=name)) == (1, 0, 0)
+
+    def test_no_token(self, api: Any, name: str) -> None:
+        """Nothing works without a token."""
+        assert api.get(PATH, token=None).status_code == 403
+        assert api.post(PATH, params={"name": name, "schema": "a Int8"}, token=None).status_code == 403
+        assert api.request("DELETE", f"{PATH}/{name}", token=None).status_code == 403
+
+    def test_errors_are_json(self, api: Any) -> None:
+        """Errors are JSON objects with a sentence."""
+        reply = api.get(f"{PATH}/nothing_here")
+        assert reply.status_code == 404
+        assert json.loads(reply.content)["error"]

@@ -1,0 +1,312 @@
+"""The gate for user SQL, on the engine itself: attacks that must fail and legal queries that must pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from tinymagic.local.catalog import Catalog, DataSourceRecord, TokenRecord, new_id
+from tinymagic.local.engine import Engine
+from tinymagic.local.errors import ApiError
+from tinymagic.local.limits import Limits
+from tinymagic.local.permissions import Access
+from tinymagic.local.services import Services
+from tinymagic.local.services.query import QueryRequest
+
+COLUMNS = "a Int32, b String, d DateTime, arr Array(Int32), t Tuple(x Int32, y String), m Map(String, String)"
+
+
+@pytest.fixture(scope="module")
+def services():
+    """Two workspaces with a table each, in an engine of this process."""
+    engine, catalog = Engine(None), Catalog(None)
+    built = Services.build(engine, catalog, Limits.named("default"))
+    other = built.workspaces.create("Other")
+    for workspace, name in ((catalog.workspaces()[0], "events"), (other, "secrets")):
+        engine.execute(f"CREATE TABLE {name} ({COLUMNS}) ENGINE = MergeTree ORDER BY a", database=workspace.database)
+        catalog.create_datasource(DataSourceRecord(new_id(), workspace.id, name))
+    first = catalog.workspaces()[0].database
+    engine.execute("INSERT INTO events (a, b) VALUES (1, 'x'), (2, 'y')", database=first)
+    engine.execute("CREATE TABLE private (a Int32) ENGINE = MergeTree ORDER BY a", database=first)
+    catalog.create_datasource(DataSourceRecord(new_id(), catalog.workspaces()[0].id, "private"))
+    engine.execute("CREATE TABLE events_quarantine (a Int32) ENGINE = MergeTree ORDER BY a", database=first)
+    engine.execute("CREATE TABLE _tm_staging (a Int32) ENGINE = MergeTree ORDER BY a", database=first)
+    yield built
+    engine.close()
+    catalog.close()
+
+
+@pytest.fixture
+def run(services):
+    """Run SQL with a token that has the scopes, an administrator's without any."""
+
+    def run(sql: str, *scopes: dict[str, str]) -> str:
+        workspace = services.catalog.workspaces()[0]
+        token = TokenRecord("id", workspace.id, "test", "secret", list(scopes) or [{"type": "ADMIN"}])
+        other = services.catalog.workspaces()[1].database
+        request = QueryRequest(sql.replace("OTHER", other).replace("OWN", workspace.database))
+        return services.query.run(Access(workspace, token), request).result.data.decode()
+
+    return run
+
+
+ATTACKS = """
+SELECT * FROM file('/etc/passwd', 'LineAsString', 's String')
+SELECT * FROM url('http://127.0.0.1/', 'CSV', 'a String')
+SELECT * FROM s3('http://127.0.0.1/b/f.csv', 'CSV', 'a String')
+SELECT * FROM remote('127.0.0.1', system.one)
+SELECT * FROM remoteSecure('127.0.0.1', system, one)
+SELECT * FROM cluster('default', system.one)
+SELECT * FROM executable('id', 'CSV', 'a String')
+SELECT * FROM mysql('127.0.0.1:3306', 'd', 't', 'u', 'p')
+SELECT * FROM postgresql('127.0.0.1:5432', 'd', 't', 'u', 'p')
+SELECT * FROM sqlite('/tmp/x.db', 't')
+SELECT * FROM redis('127.0.0.1:6379', 'k', 'k String, v String')
+SELECT * FROM mongodb('127.0.0.1:27017', 'd', 'c', 'u', 'p', 'a Int32')
+SELECT * FROM hdfs('hdfs://127.0.0.1/x', 'CSV', 'a Int32')
+SELECT * FROM merge('OTHER', '.*')
+SELECT * FROM merge('.*')
+SELECT * FROM loop('OTHER', 'secrets')
+SELECT * FROM loop(OTHER.secrets)
+SELECT * FROM view(SELECT * FROM OTHER.secrets)
+SELECT * FROM viewIfPermitted(SELECT * FROM OTHER.secrets ELSE null('a Int32'))
+SELECT * FROM dictionary('OTHER.d')
+SELECT * FROM input('a Int32')
+SELECT * FROM mergeTreeIndex('OTHER', 'secrets')
+SELECT * FROM mergeTreeProjection('OTHER', 'secrets', 'p')
+SELECT * FROM python('x')
+SELECT * FROM Python(services)
+SELECT * FROM eval('SELECT 1')
+SELECT * FROM generateSeries(1, 2)
+SELECT * FROM format('CSV', 'a')
+SELECT * FROM OTHER.secrets
+SELECT * FROM `OTHER`.`secrets`
+SELECT * FROM "OTHER"."secrets"
+SELECT * FROM OTHER . secrets
+SELECT * FROM OTHER/* ; */./* */secrets
+SELECT * FROM OWN.events
+SELECT * FROM secrets
+SELECT * FROM _tm_staging
+WITH _tm_staging AS (SELECT 1) SELECT * FROM _tm_staging
+SELECT * FROM (SELECT * FROM OTHER.secrets)
+SELECT (SELECT count() FROM OTHER.secrets)
+SELECT 1 IN OTHER.secrets
+SELECT 1 IN (OTHER.secrets)
+SELECT 1 NOT IN `OTHER`.secrets
+SELECT 1 GLOBAL IN OTHER.secrets
+SELECT in(1, OTHER.secrets)
+SELECT nullIn(1, system.tables)
+SELECT 1 IN system.tables
+SELECT 1 IN merge('OTHER', '.*')
+SELECT 1 IN file('/etc/passwd')
+SELECT 1 WHERE (1, 2) IN (SELECT 1, 2 FROM OTHER.secrets)
+SELECT * FROM events JOIN OTHER.secrets AS s ON events.a = s.a
+SELECT * FROM events, OTHER.secrets
+SELECT * FROM events UNION ALL SELECT * FROM OTHER.secrets
+SELECT 1 EXCEPT SELECT a FROM OTHER.secrets
+WITH x AS (SELECT * FROM OTHER.secrets) SELECT * FROM x
+WITH (SELECT count() FROM OTHER.secrets) AS n SELECT n
+SELECT * FROM (WITH ghost AS (SELECT 1) SELECT * FROM ghost) AS q JOIN secrets USING (a)
+SELECT OTHER.secrets.a FROM events
+SELECT * FROM system.tables
+SELECT * FROM system.processes
+SELECT * FROM system.query_log
+SELECT * FROM SYSTEM.settings
+SELECT * FROM `system`.`databases`
+SELECT * FROM information_schema.tables
+SELECT * FROM INFORMATION_SCHEMA.COLUMNS
+SELECT * FROM tinybird.pipe_stats
+SELECT joinGet('OTHER.secrets', 'b', 1)
+SELECT joinGet(OTHER.secrets, 'b', 1)
+SELECT joinGet(concat('OTHER', '.secrets'), 'b', 1)
+SELECT dictGet('OTHER.d', 'b', 1)
+SELECT dictGetOrDefault('OTHER.d', 'b', 1, 2)
+SELECT dictHas(OTHER.d, 1)
+SELECT hasColumnInTable('OTHER', 'secrets', 'a')
+SELECT currentDatabase()
+SELECT CURRENTDATABASE()
+SELECT DATABASE()
+SELECT SCHEMA()
+SELECT currentUser()
+SELECT user()
+SELECT hostName()
+SELECT version()
+SELECT getSetting('max_threads')
+SELECT getServerSetting('path')
+SELECT getMacro('x')
+SELECT file('/etc/passwd')
+SELECT arrayMap(x -> file('/etc/passwd'), [1])
+SELECT sleep(3)
+SELECT sleepEachRow(1) FROM numbers(3)
+SELECT filesystemAvailable()
+SELECT serverUUID()
+SELECT logTrace('x')
+SELECT aiGenerate('x')
+SELECT __actionName(1, 'x')
+SELECT 1; SELECT 2
+SELECT 1; DROP TABLE events
+SELECT 1; -- x
+SELECT 1;SELECT 2 -- ;
+SELECT ';' ; DROP TABLE events
+SELECT 1 /* ; */; DROP TABLE events
+SELECT 1 -- comment
+SELECT 1 FORMAT JSON; DROP TABLE events
+EXPLAIN SELECT 1
+EXPLAIN AST SELECT 1
+EXPLAIN AST SELECT 1; DROP TABLE events
+SHOW TABLES
+SHOW DATABASES
+SHOW CREATE TABLE events
+SHOW PROCESSLIST
+EXISTS TABLE OTHER.secrets
+DESCRIBE OTHER.secrets
+DESCRIBE TABLE file('/etc/passwd')
+DESCRIBE (SELECT * FROM OTHER.secrets)
+DESC url('http://127.0.0.1/')
+DESCRIBE events; DROP TABLE events
+INSERT INTO events (a) VALUES (1)
+INSERT INTO events (a) SELECT 1
+INSERT INTO FUNCTION file('/tmp/x', 'CSV', 'a Int32') VALUES (1)
+CREATE TABLE x (a Int32) ENGINE = Memory
+CREATE FUNCTION f AS x -> x
+DROP TABLE events
+TRUNCATE TABLE events
+ALTER TABLE events DELETE WHERE 1
+UPDATE events SET b = 'z' WHERE 1
+DELETE FROM events WHERE 1
+RENAME TABLE events TO e
+OPTIMIZE TABLE events
+SYSTEM FLUSH LOGS
+SYSTEM SHUTDOWN
+KILL QUERY WHERE 1
+USE OTHER
+SET readonly = 0
+SET readonly = 0; SELECT 1
+GRANT SELECT ON *.* TO default
+BACKUP DATABASE OTHER TO File('/tmp/x')
+ATTACH TABLE x
+SELECT 1 PARALLEL WITH SELECT 2
+SELECT 1 INTO OUTFILE '/tmp/tinymagic-gate-test.csv'
+SELECT 1 INTO OUTFILE '/tmp/tinymagic-gate-test.csv' FORMAT CSV
+SELECT 1 SETTINGS readonly = 0
+SELECT 1 SETTINGS max_execution_time = 0
+SELECT 1 SETTINGS max_result_bytes = 0, join_use_nulls = 1
+SELECT * FROM (SELECT 1 SETTINGS max_threads = 1)
+SELECT 1 FORMAT JSON SETTINGS max_threads = 1
+SELECT 1 SETTINGS join_use_nulls = 1, log_comment = 'x'
+SELECT 1 SETTINGS allow_introspection_functions = 1
+SELECT * FROM {t:Identifier}
+SELECT {x:String}
+% SELECT * FROM {{column(x, 'OTHER.secrets')}}
+% SELECT * FROM {{symbol('secrets')}}
+""".strip().splitlines()
+
+#: These lines are shown among the attacks because they look like some, and are harmless.
+HARMLESS = {"SELECT 1; -- x", "SELECT 1 -- comment"}
+
+
+@pytest.mark.parametrize("sql", [line for line in ATTACKS if line not in HARMLESS])
+def test_attack_is_refused(run, sql):
+    """An attack ends in a 400 or 403 with a text, and the server lives."""
+    with pytest.raises(ApiError) as caught:
+        run(sql)
+    assert caught.value.status in (400, 403)
+    assert caught.value.message
+    assert run("SELECT count() FROM events") == "2\n"
+
+
+@pytest.mark.parametrize("sql", sorted(HARMLESS))
+def test_look_alike_passes(run, sql):
+    """A comment or a semicolon at the end is no second statement."""
+    assert run(sql) == "1\n"
+
+
+def test_newline_in_an_identifier_hides_nothing(run):
+    """A name that looks like a line of a syntax tree is a name."""
+    with pytest.raises(ApiError, match="not found"):
+        run("SELECT * FROM `events\n      TableIdentifier events`")
+    assert run("SELECT 1 AS `x\nTableIdentifier OTHER.secrets`") == "1\n"
+
+
+LEGAL = """
+SELECT a, count() AS c FROM events WHERE b LIKE '%x;y%' GROUP BY a WITH TOTALS HAVING c > 0 ORDER BY c DESC LIMIT 2 BY a
+WITH x AS (SELECT * FROM events) SELECT * FROM x
+WITH events AS (SELECT 1 AS a) SELECT * FROM events
+WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT max(n) FROM r
+WITH (SELECT max(a) FROM events) AS m SELECT m
+WITH 5 AS five SELECT five
+SELECT * FROM (SELECT * FROM events) AS s JOIN events AS e ON s.a = e.a
+SELECT * FROM events_quarantine
+SELECT * FROM events ARRAY JOIN arr AS z
+SELECT a IN (1, 2), a IN (SELECT a FROM events), has(arr, a) FROM events
+SELECT a FROM events WHERE a IN events_quarantine
+SELECT arrayMap(x -> x * 2, arr), m['k'], t.x, t.1, events.a FROM events
+SELECT count() OVER (PARTITION BY b ORDER BY a ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM events
+SELECT sum(a) OVER w FROM events WINDOW w AS (ORDER BY a)
+SELECT * EXCEPT (d) REPLACE (1 AS a) FROM events
+SELECT COLUMNS('a|b') APPLY(toString) FROM events
+SELECT a::String, CAST(a AS Nullable(Float64)), toDate('2020-01-01') + INTERVAL 1 DAY FROM events
+SELECT quantilesTDigest(0.5, 0.9)(a), sumIf(a, a > 1), topK(3)(b) FROM events
+SELECT 1 UNION ALL SELECT 2 UNION DISTINCT SELECT 3
+(SELECT 1) UNION ALL (SELECT 2)
+SELECT 1 INTERSECT SELECT 1
+FROM events SELECT a
+SELECT number FROM numbers(3) ORDER BY number WITH FILL FROM 0 TO 5
+SELECT * FROM numbers(3) AS n LEFT JOIN zeros(2) AS z ON n.number = z.zero
+SELECT * FROM values('a Int32', 1, 2)
+SELECT * FROM (VALUES (1, 2), (3, 4))
+SELECT * FROM generateRandom('a Int32') LIMIT 1
+SELECT * FROM system.one
+SELECT number FROM system.numbers LIMIT toInt32('3')
+SELECT 'it''s; -- not a comment', "dummy" FROM system.one
+SELECT $$heredoc; text$$
+SELECT 1 /* ; */
+SELECT 1;;
+SELECT 1 FORMAT JSON;
+DESCRIBE events
+DESC (SELECT 1 AS a)
+DESCRIBE TABLE events FORMAT JSON
+SELECT count() FROM events SETTINGS join_use_nulls = 1
+SELECT throwIf(0), now() > 0, toString(generateUUIDv4()) != '', rand() >= 0, timezone()
+SELECT 12345678901234567890123, 1e-7, 0x1F, -1, inf, nan, NULL, true
+SELECT uniqExact(events.a) FROM events AS events PREWHERE a > 0
+SELECT 1 AS `system`, 2 AS `weird "name"`
+% SELECT {{Int32(n, 3)}} FROM {{symbol('events')}} LIMIT {{Int32(l, 1)}}
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("sql", LEGAL)
+def test_legal_query_passes(run, sql):
+    """Ordinary SQL is not in the way of the gate."""
+    assert isinstance(run(sql), str)
+
+
+class TestScopes:
+    READ = {"type": "DATASOURCES:READ", "resource": "events"}
+
+    def test_readable_source_and_its_quarantine(self, run):
+        """READ on a Data Source includes its quarantine."""
+        assert run("SELECT count() FROM events", self.READ) == "2\n"
+        assert run("SELECT count() FROM events_quarantine", self.READ) == "0\n"
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT * FROM private",
+            "SELECT * FROM events WHERE a IN private",
+            "WITH private AS (SELECT 1 AS a) SELECT * FROM (SELECT * FROM private)",
+            "SELECT * FROM (WITH private AS (SELECT 1 AS a) SELECT * FROM private) AS x JOIN private USING (a)",
+            "SELECT joinGet('private', 'a', 1)",
+            "DESCRIBE private",
+        ],
+    )
+    def test_other_source_is_not_found(self, run, sql):
+        """Without READ a Data Source looks as if it did not exist, and a CTE of its name does not help."""
+        with pytest.raises(ApiError, match="Resource 'private' not found") as caught:
+            run(sql, self.READ)
+        assert caught.value.status == 403
+
+    def test_scope_for_all(self, run):
+        """WORKSPACE:READ_ALL reads everything, APPEND reads nothing."""
+        assert run("SELECT count() FROM private", {"type": "WORKSPACE:READ_ALL"}) == "0\n"
+        with pytest.raises(ApiError, match="not found"):
+            run("SELECT * FROM events", {"type": "DATASOURCES:APPEND", "resource": "events"})

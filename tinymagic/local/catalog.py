@@ -1,0 +1,365 @@
+"""What exists: workspaces, users, tokens, Data Sources. The only file that touches SQLite.
+
+One writer of truth per fact: this catalogue knows *what* exists, chDB holds the rows. Every method is one
+transaction (WAL, ``synchronous=FULL``: what a method returned from is on disk) and may be called from any thread: one
+connection behind one lock, because the statements take microseconds and SQLite has one writer anyway.
+
+Each resource is a row with the columns that are searched and a JSON ``body`` with everything else, so that a new
+attribute of a record needs no migration: give it a default in the dataclass. New tables are added to `_SCHEMA` with
+``IF NOT EXISTS``; a change of an existing one raises `SCHEMA_VERSION` and is migrated in `_migrate`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import uuid
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS workspaces (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, database TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens (
+    id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
+    name TEXT NOT NULL, token TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS tokens_of_workspace ON tokens (workspace_id);
+CREATE TABLE IF NOT EXISTS datasources (
+    id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
+    name TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (workspace_id, name));
+"""
+
+
+class CatalogError(Exception):
+    """The catalogue cannot do it; the message is a sentence for the user."""
+
+
+class NameTaken(CatalogError):  # noqa: N818 - says what happened
+    """Another resource of the workspace has this name."""
+
+
+def new_id() -> str:
+    """Return a new resource id: ``t_`` and 32 hexadecimal digits, as Data Sources, Pipes and nodes have."""
+    return "t_" + uuid.uuid4().hex
+
+
+def now() -> str:
+    """Return the present UTC time as the API writes it: ``YYYY-MM-DD HH:MM:SS.ffffff``."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+@dataclass(frozen=True)
+class User:
+    """A person with an account; the embedded server has one."""
+
+    id: str
+    email: str
+    created_at: str = ""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A set of resources with a ClickHouse database of its own, named *database*."""
+
+    id: str
+    name: str
+    database: str
+    owner_id: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """A static token.
+
+    Attributes:
+        token: the secret text; opaque on input.
+        scopes: ``[{"type": "DATASOURCES:READ", "resource": "events", "filter": "..."}, ...]``.
+        origin: where it comes from: ``{"type": "C"}`` custom, ``{"type": "P", "resource_id": ...}`` and so on.
+        kind: ``workspace`` for what ``GET /v0/tokens`` lists, ``user`` for the token that belongs to a person.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    token: str
+    scopes: list[dict[str, str]] = field(default_factory=list)
+    description: str = ""
+    origin: dict[str, str] = field(default_factory=lambda: {"type": "C"})
+    kind: str = "workspace"
+    created_at: str = ""
+
+    def __repr__(self) -> str:
+        return f"TokenRecord(id={self.id!r}, name={self.name!r}, scopes={self.scopes!r})"  # Never the secret.
+
+
+@dataclass(frozen=True)
+class DataSourceRecord:
+    """A Data Source: a ClickHouse table of the same name in the workspace's database.
+
+    Attributes:
+        id: ``t_`` and 32 hexadecimal digits.
+        schema: the schema text of the columns as the API gives it, jsonpaths and defaults included.
+        engine: keys and values such as ``{"engine": "MergeTree", "engine_sorting_key": "a"}``.
+        tags: free keys, among them the API's own.
+        indexes: secondary indexes, each an object with ``name``, ``expr``, ``type_full``, ``granularity``.
+        headers: column names in the file that the Data Source was made from.
+        settings: whatever else the Data Sources service wants to keep.
+        created_at: UTC, ``YYYY-MM-DD HH:MM:SS.ffffff``; set by `Catalog.create_datasource` when empty.
+        updated_at: the same; set by every update.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    description: str = ""
+    type: str = "csv"
+    schema: str = ""
+    engine: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, Any] = field(default_factory=dict)
+    indexes: list[dict[str, Any]] = field(default_factory=list)
+    headers: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    created_at: str = ""
+    updated_at: str = ""
+
+
+_Record = TypeVar("_Record", User, Workspace, TokenRecord, DataSourceRecord)
+
+#: Columns that the tables have beside ``body``.
+_COLUMNS: dict[type[Any], tuple[str, tuple[str, ...]]] = {
+    User: ("users", ("id", "email")),
+    Workspace: ("workspaces", ("id", "name", "database")),
+    TokenRecord: ("tokens", ("id", "workspace_id", "name", "token")),
+    DataSourceRecord: ("datasources", ("id", "workspace_id", "name")),
+}
+
+
+class Catalog:
+    """The catalogue of one data folder.
+
+    Args:
+        path: the SQLite file, created with mode 0600 when missing; ``None`` keeps it in memory.
+
+    Raises:
+        CatalogError: the file was written by a newer version of this package, or is no catalogue.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.RLock()
+        self._version = 0
+        if path is not None and not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            self._connection.executescript(_SCHEMA)
+            self._migrate()
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise CatalogError(f"{path} is not a catalogue of tinymagic, or it is damaged: {error}.") from error
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every change; what was derived from the catalogue is good while it stays."""
+        return self._version
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make several changes one: all are kept, or none when the block raises. May be nested."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                self._version += 1
+                raise
+            self._connection.execute("COMMIT")
+            self._version += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    # Small facts
+
+    def meta(self, key: str) -> str | None:
+        """Return a small fact of the installation, such as the signing key, or ``None``."""
+        with self._lock:
+            row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a small fact of the installation."""
+        with self.transaction():
+            self._connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+    # Users and workspaces
+
+    def create_user(self, user: User) -> User:
+        """Add a user."""
+        return self._insert(replace(user, created_at=user.created_at or now()))
+
+    def users(self) -> list[User]:
+        """Return every user, oldest first."""
+        return self._select(User)
+
+    def create_workspace(self, workspace: Workspace) -> Workspace:
+        """Add a workspace. The caller makes its database.
+
+        Raises:
+            NameTaken: another workspace has the name.
+        """
+        return self._insert(replace(workspace, created_at=workspace.created_at or now()))
+
+    def workspaces(self) -> list[Workspace]:
+        """Return every workspace, oldest first."""
+        return self._select(Workspace)
+
+    def workspace(self, id_or_name: str) -> Workspace | None:
+        """Find a workspace by id, else by name."""
+        return self._first(Workspace, "id = ?", id_or_name) or self._first(Workspace, "name = ?", id_or_name)
+
+    def delete_workspace(self, workspace_id: str) -> None:
+        """Delete a workspace with its tokens and Data Sources. The caller drops its database."""
+        self._delete(Workspace, workspace_id)
+
+    # Tokens
+
+    def create_token(self, token: TokenRecord) -> TokenRecord:
+        """Add a token."""
+        return self._insert(replace(token, created_at=token.created_at or now()))
+
+    def tokens(self, workspace_id: str) -> list[TokenRecord]:
+        """Return the workspace's tokens, oldest first."""
+        return self._select(TokenRecord, "workspace_id = ?", workspace_id)
+
+    def all_tokens(self) -> list[TokenRecord]:
+        """Return the tokens of every workspace."""
+        return self._select(TokenRecord)
+
+    def token(self, workspace_id: str, id_or_name: str) -> TokenRecord | None:
+        """Find a token of the workspace by id, name, or the token text itself."""
+        for column in ("id", "name", "token"):
+            found = self._first(TokenRecord, f"workspace_id = ? AND {column} = ?", workspace_id, id_or_name)
+            if found:
+                return found
+        return None
+
+    def update_token(self, token: TokenRecord) -> TokenRecord:
+        """Replace the token that has the same id."""
+        return self._update(token)
+
+    def delete_token(self, token_id: str) -> None:
+        """Delete a token; it stops working at once."""
+        self._delete(TokenRecord, token_id)
+
+    # Data Sources
+
+    def create_datasource(self, datasource: DataSourceRecord) -> DataSourceRecord:
+        """Add a Data Source and return it with its times.
+
+        Raises:
+            NameTaken: the workspace has a Data Source of this name.
+        """
+        moment = now()
+        record = replace(datasource, created_at=datasource.created_at or moment, updated_at=moment)
+        return self._insert(record)
+
+    def datasource(self, workspace_id: str, id_or_name: str) -> DataSourceRecord | None:
+        """Find a Data Source of the workspace by id, else by name."""
+        for column in ("id", "name"):
+            found = self._first(DataSourceRecord, f"workspace_id = ? AND {column} = ?", workspace_id, id_or_name)
+            if found:
+                return found
+        return None
+
+    def datasources(self, workspace_id: str) -> list[DataSourceRecord]:
+        """Return the workspace's Data Sources, oldest first."""
+        return self._select(DataSourceRecord, "workspace_id = ?", workspace_id)
+
+    def update_datasource(self, datasource: DataSourceRecord) -> DataSourceRecord:
+        """Replace the Data Source that has the same id (also its name) and set its ``updated_at``.
+
+        Raises:
+            NameTaken: another Data Source of the workspace has the new name.
+        """
+        return self._update(replace(datasource, updated_at=now()))
+
+    def delete_datasource(self, datasource_id: str) -> None:
+        """Forget a Data Source. The caller drops its tables."""
+        self._delete(DataSourceRecord, datasource_id)
+
+    # One implementation for all records
+
+    def _insert(self, record: _Record) -> _Record:
+        table, columns = _COLUMNS[type(record)]
+        marks = ", ".join("?" * (len(columns) + 1))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}, body) VALUES ({marks})"
+        return self._write(record, sql, ())
+
+    def _update(self, record: _Record) -> _Record:
+        table, columns = _COLUMNS[type(record)]
+        assignments = ", ".join(f"{column} = ?" for column in [*columns, "body"])
+        return self._write(record, f"UPDATE {table} SET {assignments} WHERE id = ?", (record.id,))
+
+    def _write(self, record: _Record, sql: str, tail: tuple[str, ...]) -> _Record:
+        attributes: dict[str, Any] = asdict(record)
+        values: list[str] = [attributes.pop(column) for column in _COLUMNS[type(record)][1]]
+        with self.transaction():
+            try:
+                self._connection.execute(sql, (*values, json.dumps(attributes), *tail))
+            except sqlite3.IntegrityError as error:
+                name = getattr(record, "name", record.id)
+                raise NameTaken(f"There is already something called {name!r}.") from error
+        return record
+
+    def _delete(self, kind: type[_Record], record_id: str) -> None:
+        with self.transaction():
+            self._connection.execute(f"DELETE FROM {_COLUMNS[kind][0]} WHERE id = ?", (record_id,))
+
+    def _first(self, kind: type[_Record], where: str, *values: str) -> _Record | None:
+        return next(iter(self._select(kind, where, *values)), None)
+
+    def _select(self, kind: type[_Record], where: str = "1", *values: str) -> list[_Record]:
+        table, columns = _COLUMNS[kind]
+        sql = f"SELECT {', '.join(columns)}, body FROM {table} WHERE {where} ORDER BY rowid"
+        with self._lock:
+            rows = self._connection.execute(sql, values).fetchall()
+        known = {each.name for each in fields(kind)}
+        make: Callable[..., _Record] = kind
+        records = []
+        for row in rows:
+            attributes = dict(zip(columns, row[:-1], strict=True))
+            attributes.update((key, value) for key, value in json.loads(row[-1]).items() if key in known)
+            records.append(make(**attributes))
+        return records
+
+    def _migrate(self) -> None:
+        found = self.meta("schema_version")
+        if found is None:
+            self.set_meta("schema_version", str(SCHEMA_VERSION))
+        elif int(found) > SCHEMA_VERSION:
+            raise CatalogError(
+                f"The data folder was written by a newer tinymagic (catalogue version {found}, this one knows "
+                f"{SCHEMA_VERSION}). Update tinymagic, or start with another folder."
+            )

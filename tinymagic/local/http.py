@@ -1,0 +1,121 @@
+"""Small HTTP pieces that all routes share: JSON replies, parameters, bodies with a limit, work in threads.
+
+The only module beside `routes/`, `app.py` and `permissions.py` that knows Starlette.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from .errors import LengthRequired, PayloadTooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Result = TypeVar("_Result")
+
+JSON_TYPE = "application/json; charset=UTF-8"
+
+#: Bodies below this are not worth the work of compression.
+GZIP_FROM_BYTES = 1_400
+
+#: A request whose client is looked for this often (seconds) while its query runs.
+_DISCONNECT_POLL_S = 0.25
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Make a JSON reply with a blank after ``,`` and ``:``, as the service writes it."""
+    content = json.dumps(body, ensure_ascii=False, separators=(", ", ": ")).encode("utf-8", "backslashreplace")
+    return Response(content, status, headers=headers, media_type=JSON_TYPE)
+
+
+async def in_thread(call: Callable[..., _Result], *arguments: Any, **named: Any) -> _Result:
+    """Run blocking work (engine, catalogue, files) in a thread and wait for it without blocking other requests."""
+    return await run_in_threadpool(call, *arguments, **named)
+
+
+async def in_thread_until_gone(request: Request, call: Callable[[], _Result], give_up: Callable[[], None]) -> _Result:
+    """Like `in_thread`, and run *give_up* (in a thread) when the client goes away before *call* has returned.
+
+    The request's body must have been read before: that is how Starlette notices the disconnect.
+
+    Raises:
+        ClientDisconnect: the client has gone and the work has ended.
+    """
+    task = asyncio.ensure_future(run_in_threadpool(call))
+    gone = False
+    while not task.done():
+        await asyncio.wait({task}, timeout=_DISCONNECT_POLL_S)
+        if not task.done() and not gone and await request.is_disconnected():
+            gone = True
+            await run_in_threadpool(give_up)
+    if gone:
+        task.exception()  # Nobody is left to be told; without this asyncio would complain.
+        raise ClientDisconnect
+    return task.result()
+
+
+async def read_body(request: Request, limit_bytes: int | None) -> bytes:
+    """Read the whole body.
+
+    Raises:
+        PayloadTooLarge: it is longer than *limit_bytes*; the rest is not read.
+        LengthRequired: ``Content-Length`` is not a number.
+    """
+    check_length(request, limit_bytes)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if limit_bytes is not None and size > limit_bytes:
+            raise _too_large(limit_bytes)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def check_length(request: Request, limit_bytes: int | None) -> None:
+    """Refuse a body by its ``Content-Length``, before any of it is read.
+
+    Raises:
+        PayloadTooLarge: it says more than *limit_bytes*.
+        LengthRequired: it is not a number.
+    """
+    declared = request.headers.get("content-length")
+    if declared is None:
+        return
+    if not declared.isascii() or not declared.isdigit():
+        raise LengthRequired("The Content-Length header must be the number of bytes of the body.")
+    if limit_bytes is not None and int(declared) > limit_bytes:
+        raise _too_large(limit_bytes)
+
+
+def _too_large(limit_bytes: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body of the request is over the limit of {limit_bytes} bytes.")
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Say whether the client takes gzip (``gzip;q=0`` refuses it)."""
+    for part in request.headers.get("accept-encoding", "").lower().split(","):
+        coding, _, quality = part.strip().partition(";")
+        if coding.strip() == "gzip":
+            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+async def compressed(request: Request, response: Response) -> Response:
+    """Compress the body when the client takes gzip and it is worth it.
+
+    Level 1: on loopback the network is faster than any better level.
+    """
+    if len(response.body) < GZIP_FROM_BYTES or not accepts_gzip(request):
+        return response
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    body = await run_in_threadpool(gzip.compress, bytes(response.body), 1)
+    headers.update({"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
+    return Response(body, response.status_code, headers=headers)

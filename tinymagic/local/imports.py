@@ -1,0 +1,101 @@
+"""One import as the API sees it: what was asked, and the reply (``datasources.md`` sections 3.1 and 3.5). Pure."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .engine import quote_identifier
+from .errors import BadRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from .ingest import LoadReport
+    from .schema import Column
+
+DATASOURCES_PAGE = "/api-reference/datasource-api"
+_TRUE = ("true", "1", "yes")
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """One ``POST /v0/datasources``.
+
+    Attributes:
+        parameters: from query string and form, text to text.
+        upload: the received body on disk, or ``None``.
+        file_format: ``csv``, ``ndjson`` or ``parquet``.
+        file_name: as the client calls the file; a new Data Source without a name gets its name from it.
+    """
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    upload: Path | None = None
+    file_format: str = "csv"
+    file_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """The ``name`` parameter."""
+        return self.parameters.get("name", "").strip()
+
+    def is_true(self, parameter: str) -> bool:
+        """Whether a flag is set."""
+        return self.parameters.get(parameter, "").lower() in _TRUE
+
+
+def check_jsonpaths(columns: Sequence[Column], request: ImportRequest) -> None:
+    """Refuse an NDJSON import into a schema in which a column has no jsonpath.
+
+    Raises:
+        BadRequest: names the columns.
+    """
+    if request.upload is None or request.file_format != "ndjson":
+        return
+    bare = [column.name for column in columns if column.is_inserted and not column.jsonpath]
+    if bare:
+        raise BadRequest(
+            f"Invalid schema: the columns {', '.join(map(repr, bare))} have no jsonpath, which NDJSON needs; write for "
+            f"instance {quote_identifier(bare[0])} String `json:$.{bare[0]}`.",
+            documentation=DATASOURCES_PAGE,
+        )
+
+
+def import_reply(datasource: dict[str, Any], report: LoadReport, *, size_bytes: int, seconds: float) -> dict[str, Any]:
+    """Return the object of section 3.5 (b).
+
+    Args:
+        datasource: as the API describes it.
+        report: what became of the rows.
+        size_bytes: of the file, uncompressed.
+        seconds: that reading it took.
+    """
+    block_id = str(uuid.uuid4())
+    lines = {"lines": report.stored, "parser": "clickhouse", "quarantine": report.quarantined}
+    reply: dict[str, Any] = {
+        "import_id": report.import_id,
+        "datasource": datasource,
+        "error": False,
+        "errors": [],
+        "quarantine_rows": report.quarantined,
+        "invalid_lines": report.invalid,
+        "blocks": [
+            {
+                "block_id": block_id,
+                "process_return": [{**lines, "bytes": size_bytes}],
+                "processing_time": round(seconds, 6),
+            }
+        ],
+        "block_log": [{"block_id": block_id, "status": "done", "processing_time": round(seconds, 6)}],
+    }
+    if report.left_out:
+        reply["left_out_rows"] = report.left_out
+    if report.quarantined or report.invalid:
+        reply["error"] = (
+            f"There was an error with file contents: {report.quarantined} rows in quarantine and "
+            f"{report.invalid} invalid lines. {report.stored} rows were stored; do not send them again."
+        )
+        reply["errors"] = report.messages
+    return reply

@@ -1,0 +1,54 @@
+"""Rules of the embedded Tinybird, one module per resource. They know `Engine` and `Catalog` and no HTTP.
+
+`Services` holds them all; it is built once (`app.create_app`) and handlers reach it as ``request.app.state.services``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .query import QueryService
+from .tokens import TokensService
+from .workspaces import WorkspacesService
+
+if TYPE_CHECKING:
+    from tinymagic.local.catalog import Catalog
+    from tinymagic.local.engine import Engine
+    from tinymagic.local.limits import Limits
+
+
+@dataclass(frozen=True)
+class Services:
+    """All services of one server."""
+
+    engine: Engine
+    catalog: Catalog
+    limits: Limits
+    port: int
+    tokens: TokensService
+    workspaces: WorkspacesService
+    query: QueryService
+    datasources: Any
+
+    @classmethod
+    def build(cls, engine: Engine, catalog: Catalog, limits: Limits, *, port: int = 0) -> Services:
+        """Make the services and whatever must exist before the first request."""
+        datasources: Any = None
+        if importlib.util.find_spec(f"{__package__}.datasources"):
+            module = importlib.import_module(f"{__package__}.datasources")
+            datasources = module.DataSourcesService(engine, catalog, limits)
+        workspaces = WorkspacesService(engine, catalog)
+        workspaces.prepare()
+        return cls(
+            engine=engine,
+            catalog=catalog,
+            limits=limits,
+            port=port,
+            tokens=TokensService(catalog),
+            workspaces=workspaces,
+            query=QueryService(engine, catalog, limits),
+            datasources=datasources,
+        )

@@ -1,0 +1,453 @@
+"""What SQL may run: one read-only statement over names that the caller may read, with harmless functions.
+
+Nothing here guesses with patterns. The engine's own parser says what a text means: ``parseQueryToJSON`` and
+``formatQuery`` take it as *data* (nothing is executed, several statements are a syntax error) and give the syntax
+tree, which is walked for tables, functions, settings and the format. Names come as lists of parts, so quoting,
+comments, newlines in identifiers and look-alikes make no difference.
+
+What was checked is what runs: the tree is written back as SQL (``formatQueryFromJSON``) and when that differs from the
+text as the parser formats it, the tree's version runs. A node which the JSON left out therefore cannot slip through.
+
+Two steps, because the first depends on the text only and is cached:
+
+1. `SqlGate.check` returns a `Statement`, or raises with the service's texts (``query.md`` sections 2 and 6).
+2. `Statement.require` asks a callback about every name. A name that is also the name of a CTE (or stands after ``IN``,
+   where a column or a table may be meant) is *optional*: when it is a resource the caller must be allowed to read it,
+   and when it is not the engine finds the CTE or column. So a CTE in one place cannot hide a table in another.
+
+Behind the gate stands the engine's ``readonly`` (see `engine.py`), which alone would stop writes, files and sockets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .engine import EngineError
+from .errors import BadRequest, Forbidden
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .engine import Engine, Setting
+
+SYNTAX_PAGE = "/query/query-parameters.html"
+QUERY_PAGE = "/api-reference/query-api.html"
+
+#: Tables with this prefix are our own (staging, history of replaces) and not for users.
+INTERNAL_PREFIX = "_tm_"
+
+_CONTACT = "Contact support@tinybird.co if you require access to this feature"
+
+#: (database, table); the database is "" for a bare name, which means the workspace.
+TableName: TypeAlias = "tuple[str, str]"
+
+#: Tables of the engine that everybody may read: they hold nothing.
+_OPEN_TABLES = {("system", name) for name in ("one", "numbers", "numbers_mt", "zeros", "zeros_mt")}
+
+#: Tables that only describe the engine's vocabulary.
+_OPEN_TABLES |= {("system", "functions"), ("system", "formats"), ("system", "data_type_families")}
+
+#: First parts of a dotted name that always mean a database and never a column.
+_DATABASE_RE = re.compile(r"(?i:system|information_schema|tinybird|organization)|w_[0-9a-f]{32}")
+
+_ALLOWED_SETTINGS = {"join_use_nulls", "join_algorithm", "date_time_output_format"}
+
+_TABLE_FUNCTIONS = {"generaterandom", "null", "numbers", "numbers_mt", "values", "zeros", "zeros_mt"}
+
+#: How the parser calls the standard ``VALUES (1, 2), (3, 4)`` in FROM.
+_TABLE_FUNCTIONS |= {"sqlstandardvalues"}
+
+#: Of these the engine thinks that they need a temporary table, which ``readonly=1`` forbids and ``readonly=2`` allows.
+_READONLY_2_TABLE_FUNCTIONS = {"zeros", "zeros_mt"}
+
+_COPY_TABLE_FUNCTIONS = set("postgresql mysql mongodb url azureblobstorage gcs iceberg s3 deltalake".split())
+
+_DISABLED_TABLE_FUNCTIONS = set("generateseries generate_series format fuzzjson cluster clusterallreplicas".split())
+
+#: Functions that tell about the machine or the server, wait, write to its log, reach files or the network, or read
+#: tables by a name in a string. The first lines are the service's own list (``query.md`` section 2).
+_RESTRICTED_FUNCTIONS = set(
+    """
+    sleep sleepeachrow hostname fqdn fullhostname uptime version revision buildid serveruuid tcpport user currentuser
+    current_user currentdatabase current_database database schema currentprofiles currentroles enabledroles defaultroles
+    getmacro getsetting getserverport getoskernelversion filesystemavailable filesystemcapacity filesystemfree
+    filesystemunreserved addresstoline addresstosymbol demangle zookeepersessionuptime displayname initialqueryid
+    initial_query_id shardnum shardcount file catboostevaluate reversednsquery hascolumnintable indexhint mergetreeindex
+    showcertificate globalvariable executable
+    addresstolinewithinlines authenticateduser session_user current_schemas currentschemas currenthandler
+    currentrequesturl enabledprofiles defaultprofiles getclienthttpheader getmaxtablenamelengthfordatabase
+    getmergetreesetting getserversetting getsettingordefault getserverhttpheader logtrace tid generateserialid
+    initialquerystarttime hasthreadfuzzer isMergeTreePartCoveredBy mergetreepartinfo evalmlmethod pggetuserbyid
+    pgtableisvisible transactionlatestsnapshot transactionoldestsnapshot fuzzquery errorcodetoname
+    """.lower().split()
+)
+_AI_FUNCTIONS = set("aiclassify aiembed aiextract aifilter aigenerate airedact aisimilarity aitranslate".split())
+
+#: Functions whose first argument names a table or a dictionary.
+_NAMING_FUNCTION_RE = re.compile(r"dict(get|has|isin).*|joinget(ornull)?", re.IGNORECASE)
+
+_IN_FUNCTIONS = {
+    f"{prefix}{name}"
+    for prefix in ("", "global")
+    for name in ("in", "notin", "nullin", "notnullin", "inignoreset", "notinignoreset", "nullinignoreset")
+} | {"notnullinignoreset", "globalnotnullinignoreset"}
+
+#: The parser's names of statements where the service says something else.
+_KINDS = {
+    "TruncateQuery": "DropQuery",
+    "CheckQuery": "CheckTableQuery",
+    "ShowCreateTableQuery": "ShowCreateTableQueryIDAndQueryNames",
+    "ExistsTableQuery": "ExistsTableQueryIDAndQueryNames",
+    "ExistsDatabaseQuery": "ExistsTableQueryIDAndQueryNames",
+}
+
+#: Statements for which there is no tree, by the first word of the formatted text.
+_KIND_OF_WORD = {
+    "INSERT": "InsertQuery",
+    "SYSTEM": "SystemQuery",
+    "KILL": "KillQueryQuery",
+    "EXISTS": "ExistsTableQueryIDAndQueryNames",
+    "WATCH": "WatchQuery",
+}
+
+_CACHED_STATEMENTS = 1_000
+
+_PARSE_SQL = """
+WITH parseQueryToJSON({q:String}) AS tree
+SELECT tree, formatQuerySingleLine({q:String}) AS written, formatQueryFromJSON(tree) AS rewritten
+"""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement that passed the first step.
+
+    Attributes:
+        sql: the text to run.
+        output_format: the name after FORMAT, or ``None``.
+        tables: names that must be resources.
+        optional_tables: names that may be resources, CTEs or columns.
+        settings: allowed settings of its SETTINGS clauses, to be set on the session.
+        readonly: the engine's ``readonly`` that it needs: 1, the strictest, where it can.
+    """
+
+    sql: str
+    output_format: str | None
+    tables: frozenset[TableName]
+    optional_tables: frozenset[TableName]
+    settings: dict[str, Setting] = field(default_factory=dict)
+    readonly: int = 1
+
+    def require(self, may_read: Callable[[TableName], bool | None]) -> None:
+        """Refuse the statement when it names something that the caller may not read.
+
+        Args:
+            may_read: says ``True`` (is a resource and may be read), ``False`` (is one, and may not) or ``None`` (there
+                is no such resource).
+
+        Raises:
+            Forbidden: ``Resource '<name>' not found``, whether it does not exist or is not for the caller.
+        """
+        for table in sorted(self.tables):
+            if table not in _OPEN_TABLES and may_read(table) is not True:
+                raise not_found(table)
+        for table in sorted(self.optional_tables):
+            if table[1].startswith(INTERNAL_PREFIX) or may_read(table) is False:
+                raise not_found(table)
+
+
+def not_found(table: TableName) -> Forbidden:
+    """Return the service's error for a name that does not resolve, or that the token may not read."""
+    name = ".".join(part for part in table if part)
+    return Forbidden(f"Resource '{name}' not found", documentation=QUERY_PAGE)
+
+
+class SqlGate:
+    """The first step, with a memory of the statements it has seen.
+
+    Args:
+        engine: whose parser is asked.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[str, Statement] = OrderedDict()
+
+    def check(self, sql: str) -> Statement:
+        """Find out what *sql* is, and refuse all but one harmless SELECT or DESCRIBE.
+
+        Raises:
+            BadRequest: empty, a syntax error, several statements, another kind of statement, a restricted function,
+                table function or setting, INTO OUTFILE. Positions count from the start of *sql*.
+            Forbidden: a database that is not for users.
+        """
+        with self._lock:
+            known = self._seen.get(sql)
+            if known is not None:
+                self._seen.move_to_end(sql)
+                return known
+        statement = self._check(sql)
+        with self._lock:
+            self._seen[sql] = statement
+            if len(self._seen) > _CACHED_STATEMENTS:
+                self._seen.popitem(last=False)
+        return statement
+
+    def _check(self, sql: str) -> Statement:
+        text = self._without_last_semicolons(sql)
+        if not text.strip():
+            raise _refused("Empty query")
+        try:
+            tree, written, rewritten = self._parse(text)
+        except EngineError as error:
+            if error.name == "SYNTAX_ERROR":
+                raise _refused(syntax_message(error)) from error
+            return self._check_without_tree(text, error)
+        kind = str(tree.get("type"))
+        if kind not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery", "SelectQuery"):
+            raise _wrong_kind(_KINDS.get(kind, kind))
+        reading = _Reading.of(tree)
+        run = text if written == rewritten else rewritten
+        if reading.settings:
+            run = self._without_settings(tree)
+        format_node = tree.get("format_ast") or {}
+        return Statement(
+            sql=run,
+            output_format=format_node.get("name"),
+            tables=frozenset(reading.tables),
+            optional_tables=frozenset(reading.optional_tables),
+            settings=reading.settings,
+            readonly=reading.readonly,
+        )
+
+    def _check_without_tree(self, text: str, error: EngineError) -> Statement:
+        """Treat what ``parseQueryToJSON`` does not know. DESCRIBE is checked as the SELECT from what it describes."""
+        prefix = "DESCRIBE TABLE "
+        try:
+            written = self._format(text)
+        except EngineError:
+            written = "SELECT"  # The parser itself refuses it, for instance WITH TIES without ORDER BY.
+        if not written.startswith(prefix):
+            word = written.split(None, 1)[0].upper() if written.strip() else ""
+            if word in ("SELECT", "WITH", "FROM", "("):
+                raise BadRequest(
+                    f"[Error] {syntax_message(error)} ({error.name})", documentation=SYNTAX_PAGE
+                ) from error
+            raise _wrong_kind(_KIND_OF_WORD.get(word, f"{word.capitalize()}Query"))
+        described = self._check("SELECT * FROM " + written[len(prefix) :])
+        if not described.sql.startswith("SELECT * FROM "):
+            raise _wrong_kind("DescribeQuery")
+        return Statement(
+            sql=prefix + described.sql[len("SELECT * FROM ") :],
+            output_format=described.output_format,
+            tables=described.tables,
+            optional_tables=described.optional_tables,
+            settings=described.settings,
+            readonly=described.readonly,
+        )
+
+    def _parse(self, text: str) -> tuple[dict[str, Any], str, str]:
+        data = self._engine.parse(_PARSE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
+        tree, written, rewritten = json.loads(data)
+        return json.loads(tree), written, rewritten
+
+    def _format(self, text: str) -> str:
+        data = self._engine.parse(
+            "SELECT formatQuerySingleLine({q:String})", parameters={"q": text}, output_format="JSONCompactEachRow"
+        )
+        return str(json.loads(data)[0])
+
+    def _without_settings(self, tree: dict[str, Any]) -> str:
+        """Write the statement without its SETTINGS: on a read-only connection they are set before, or not at all."""
+        bare = json.dumps(_drop_settings(tree))
+        data = self._engine.parse(
+            "SELECT formatQueryFromJSON({tree:String})", parameters={"tree": bare}, output_format="JSONCompactEachRow"
+        )
+        return str(json.loads(data)[0])
+
+    def _without_last_semicolons(self, sql: str) -> str:
+        """Take off ``;`` at the end, also several and with comments between; the engine's tokenizer says where."""
+        if ";" not in sql:
+            return sql
+        try:
+            data = self._engine.parse(
+                "SELECT tokenizeQuery({q:String})", parameters={"q": sql}, output_format="JSONCompactEachRow"
+            )
+        except EngineError:
+            return sql  # It does not even fall into tokens; the parser will say why.
+        raw = sql.encode()
+        end = len(raw)
+        for token in reversed(json.loads(data)[0]):
+            if token["type"] == "Semicolon":
+                end = int(token["begin"])
+            elif token["type"] not in ("Whitespace", "Comment"):
+                break
+        return raw[:end].decode()
+
+
+class _Reading:
+    """What a walk over the tree found."""
+
+    def __init__(self) -> None:
+        self.tables: set[TableName] = set()
+        self.optional_tables: set[TableName] = set()
+        self.settings: dict[str, Setting] = {}
+        self.readonly = 1
+
+    @classmethod
+    def of(cls, tree: dict[str, Any]) -> _Reading:
+        reading = cls()
+        nodes = list(_nodes(tree))
+        ctes = {str(node.get("name")) for node in nodes if node["type"] == "WithElement"}
+        table_functions = {
+            id(node["table_function"]): True for node in nodes if isinstance(node.get("table_function"), dict)
+        }
+        for node in nodes:
+            if node.get("out_file") is not None:
+                raise _refused("INTO OUTFILE is not allowed: the rows come back in the reply")
+            kind = node["type"]
+            if kind == "TableIdentifier":
+                reading._add_table(_parts(node), ctes)
+            elif kind == "Identifier":
+                _check_identifier(node)
+            elif kind == "SetQuery":
+                reading._add_settings(node)
+            elif kind == "Function" and id(node) in table_functions:
+                _check_table_function(str(node["name"]))
+                if str(node["name"]).lower() in _READONLY_2_TABLE_FUNCTIONS:
+                    reading.readonly = 2
+            elif kind == "Function":
+                reading._add_function(node)
+        return reading
+
+    def _add_table(self, parts: list[str], ctes: set[str]) -> None:
+        table = (".".join(parts[:-1]), parts[-1])
+        if not table[0] and table[1] in ctes:
+            self.optional_tables.add(table)
+        else:
+            self.tables.add(table)
+
+    def _add_settings(self, node: dict[str, Any]) -> None:
+        others = [each for each in node if each not in ("type", "changes", "alias", "is_standalone") and node[each]]
+        changes = node.get("changes") or []
+        for name in [str(change.get("name")) for change in changes] + others:
+            if name not in _ALLOWED_SETTINGS:
+                raise _refused(f"Usage of setting '{name}' is restricted. {_CONTACT}")
+        for change in changes:
+            value = change.get("value")
+            value = value.get("value") if isinstance(value, dict) else value
+            if not isinstance(value, (str, int, float)):
+                raise _refused(f"Setting '{change['name']}' takes a plain value")
+            self.settings[str(change["name"])] = value
+
+    def _add_function(self, node: dict[str, Any]) -> None:
+        name = str(node["name"])
+        low = name.lower()
+        if low in _RESTRICTED_FUNCTIONS or low in _AI_FUNCTIONS or low.startswith("__"):
+            raise _refused(f"Usage of function {name} is restricted. {_CONTACT}")
+        arguments = [each for each in (node.get("arguments") or {}).get("children") or [] if isinstance(each, dict)]
+        if _NAMING_FUNCTION_RE.fullmatch(low) and arguments:
+            self.tables.add(_named_table(name, arguments[0]))
+        if low in _IN_FUNCTIONS and len(arguments) > 1:
+            self._add_right_side_of_in(arguments[1])
+
+    def _add_right_side_of_in(self, node: dict[str, Any]) -> None:
+        """The right side of IN may be a table (``x IN events``) or a table function without looking like one."""
+        if node["type"] == "Identifier":
+            parts = _parts(node)
+            self.optional_tables.add((".".join(parts[:-1]), parts[-1]))
+        elif node["type"] == "Function":
+            low = str(node["name"]).lower()
+            known = low in _COPY_TABLE_FUNCTIONS | _DISABLED_TABLE_FUNCTIONS | _OTHER_TABLE_FUNCTIONS
+            if known:
+                _check_table_function(str(node["name"]))
+
+
+#: Table functions that are no ordinary functions as well, for the right side of IN.
+_OTHER_TABLE_FUNCTIONS = set(
+    """
+    file remote remotesecure merge input view viewifpermitted viewexplain dictionary executable hdfs hudi jdbc odbc
+    sqlite redis loop mergetreeindex mergetreeprojection mergetreetextindex urlcluster s3cluster filecluster python eval
+    filesystem bigquery arrowstream ytsaurus oss cosn
+    """.split()
+)
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yield every node of the tree, parents first; with a stack, because trees may be deep."""
+    stack = [tree]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            if isinstance(item.get("type"), str):
+                yield item
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+
+
+def _parts(node: dict[str, Any]) -> list[str]:
+    return [str(part) for part in node.get("name_parts") or [node.get("name", "")]]
+
+
+def _check_identifier(node: dict[str, Any]) -> None:
+    parts = _parts(node)
+    if len(parts) > 1 and _DATABASE_RE.fullmatch(parts[0]):
+        raise not_found((parts[0], ".".join(parts[1:])))
+
+
+def _check_table_function(name: str) -> None:
+    low = name.lower()
+    if low in _TABLE_FUNCTIONS:
+        return
+    if low in _COPY_TABLE_FUNCTIONS:
+        raise _refused(f"Usage of table function {name} is restricted to Copy Pipes. {_CONTACT}")
+    if low in _DISABLED_TABLE_FUNCTIONS:
+        raise BadRequest(f"The query uses disabled table functions: '{name}'", documentation=SYNTAX_PAGE)
+    raise _refused(f"Usage of table function {name} is restricted. {_CONTACT}")
+
+
+def _named_table(function: str, argument: dict[str, Any]) -> TableName:
+    if argument["type"] == "Identifier":
+        parts = _parts(argument)
+    elif argument["type"] == "Literal" and isinstance(argument.get("value"), dict):
+        parts = str(argument["value"].get("value")).split(".")
+    else:
+        raise _refused(f"Usage of function {function} is restricted. {_CONTACT}")
+    return ".".join(parts[:-1]), parts[-1]
+
+
+def _drop_settings(item: Any) -> Any:
+    """Return a copy of the tree without its SetQuery nodes."""
+    if isinstance(item, dict):
+        kept = {}
+        for key, value in item.items():
+            if isinstance(value, dict) and value.get("type") == "SetQuery":
+                continue
+            kept[key] = _drop_settings(value)
+        return kept
+    if isinstance(item, list):
+        return [
+            _drop_settings(each) for each in item if not (isinstance(each, dict) and each.get("type") == "SetQuery")
+        ]
+    return item
+
+
+def syntax_message(error: EngineError) -> str:
+    """Return the parser's message without our own question around the user's text."""
+    head, separator, _ = error.message.rpartition(": In scope ")
+    return head if separator else error.message
+
+
+def _refused(message: str) -> BadRequest:
+    return BadRequest(f"DB::Exception: {message}", documentation=SYNTAX_PAGE)
+
+
+def _wrong_kind(kind: str) -> BadRequest:
+    return _refused(f"Only SELECT or DESCRIBE queries are supported. Got: {kind}")
