@@ -12,7 +12,7 @@ Facts of chDB that shape this module (measured with 4.4, engine 26.9):
   statement.
 * ``:memory:`` connections of one process share their data while at least one of them is open: `_keeper`.
 
-The time zone of the process is set to UTC before chDB loads, so that ``DateTime`` without a zone means UTC.
+The time zone of the process is set to UTC before chDB loads (`load`), so that ``DateTime`` without a zone means UTC.
 """
 
 from __future__ import annotations
@@ -173,6 +173,21 @@ def _guarded(call: Callable[..., Any], *arguments: Any) -> Any:
         raise EngineError.from_text(str(error)) from error
 
 
+def load() -> Any:
+    """Import chDB and return it, the time zone of the process being UTC from now on.
+
+    chDB reads the zone once, when it is imported; so everybody imports it here.
+
+    Raises:
+        ImportError: the extra ``local`` is not installed.
+    """
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    import chdb
+
+    return chdb
+
+
 class Engine:
     """The ClickHouse of one data folder (or of memory), safe to use from many threads.
 
@@ -184,11 +199,7 @@ class Engine:
     """
 
     def __init__(self, path: Path | None) -> None:
-        os.environ["TZ"] = "UTC"
-        time.tzset()
-        import chdb
-
-        self._open_connection: Callable[[str], Any] = chdb.connect
+        self._open_connection: Callable[[str], Any] = load().connect
         self._target = ":memory:" if path is None else str(path)
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENT)
         self._parsers: list[Any] = []

@@ -25,6 +25,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tinymagic.version import __version__
 
+from .engine import load as load_engine
 from .launch import DEFAULT_PORT, LOCK_NAME, LaunchError, LocalServer, private_folder, records_folder
 
 if TYPE_CHECKING:
@@ -217,7 +218,8 @@ def _record(me: LocalServer) -> Iterator[None]:
 
 def _import_extra() -> Any:
     try:
-        import chdb  # noqa: F401 - found out now, with a sentence, and not in the middle of the start
+        # Found out now, with a sentence, and not in the middle of the start.
+        load_engine()
         import python_multipart  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn
