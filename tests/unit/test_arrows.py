@@ -19,15 +19,16 @@ MAY_IMPORT = {
     "sqltext": set(),
     "version": set(),
     "errors": {"api"},
-    "settings": {"names", "regions"},
-    "api": {*PURE, "frames", "settings"},
+    "profiles": {*PURE, "api", "errors"},
+    "settings": {*PURE, "api", "errors", "profiles"},
+    "client": {*PURE, "api", "errors", "settings", "local"},
+    "api": {*PURE, "frames"},
     "frames": {"names", "regions"},
-    "notebook": {*PURE, "api", "errors", "frames", "settings", "local"},
-    "widgets": {*PURE, "api", "errors", "frames", "settings", "local"},
+    "notebook": {*PURE, "api", "client", "errors", "frames", "profiles", "settings", "local"},
     "local": {"names", "regions", "version"},
     "cli": {"version", "local", "demo"},
     "demo": {"local"},
-    "__init__": {*PURE, "api", "errors", "settings", "notebook", "local"},
+    "__init__": {*PURE, "api", "client", "errors", "notebook"},
 }
 
 #: The one door into `local`: its package, which re-exports the launcher.
@@ -39,10 +40,9 @@ LAUNCHER = ("LaunchError", "LocalServer", "find", "run_foreground", "running", "
 #: Part -> packages that it must not import anywhere, not even inside a function.
 NEVER = {
     "names": {"requests", "pandas", "IPython", "ipywidgets", "chdb", "starlette"},
-    "api": {"IPython", "ipywidgets", "pandas", "pyarrow", "chdb", "starlette"},
+    "api": {"IPython", "ipywidgets", "chdb", "starlette"},
     "frames": {"requests", "urllib3", "IPython", "ipywidgets", "chdb", "starlette"},
     "notebook": {"requests", "urllib3", "chdb", "starlette"},
-    "widgets": {"requests", "urllib3", "chdb", "starlette"},
     "local": {"requests", "pandas", "IPython", "ipywidgets"},
     "settings": {"requests", "pandas", "IPython", "ipywidgets", "chdb"},
 }
@@ -95,6 +95,19 @@ def test_local_has_one_door(module):
     inner = {name for name in imports_of(module) if name.startswith("tinymagic.local")}
     launcher = {f"tinymagic.local.{name}" for name in LAUNCHER}
     assert inner - DOOR - launcher == set()
+
+
+@pytest.mark.parametrize("folder", ["api", "notebook"])
+def test_pandas_and_requests_are_imported_on_use(folder):
+    """Only inside functions, or for the type checker."""
+    found = set()
+    for module in (PACKAGE / folder).rglob("*.py"):
+        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add((node.module or "").split(".")[0])
+    assert found & {"pandas", "pyarrow", "numpy", "requests", "urllib3", "ipywidgets", "tqdm"} == set()
 
 
 def test_only_the_engine_knows_chdb_and_only_the_catalog_sqlite():

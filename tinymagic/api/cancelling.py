@@ -1,0 +1,127 @@
+"""Cancel a running request from another thread.
+
+A thread that waits for a reply sleeps in the operating system, and closing its socket from elsewhere would not wake
+it: shutting the socket down does. The service sees the connection go and ends the query. So the connections of our
+pool tell the `Cancellation` of the calling thread which socket they are about to use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.api.errors import Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from requests.adapters import HTTPAdapter
+
+#: Per thread: the cancellation of the request that this thread is making.
+_current = threading.local()
+
+
+class Cancellation:
+    """A switch that ends requests: hand it to a call, then call `cancel` from any thread.
+
+    Example:
+        >>> cancellation = Cancellation()
+        >>> cancellation.cancel()
+        >>> cancellation.cancelled
+        True
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Any = None
+        self._event = threading.Event()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` has been called."""
+        return self._event.is_set()
+
+    def cancel(self) -> None:
+        """End the request that uses this switch, now; a request that has not begun does not begin."""
+        self._event.set()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Shut the connection in use down, so that the thread which waits for it wakes up."""
+        with self._lock:
+            sock = getattr(self._connection, "sock", None)
+            if sock is not None:
+                # Already closed is as good as shut down. (Not sock.shutdown: TLS would say goodbye first and wait.)
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def check(self) -> None:
+        """Raise when `cancel` has been called.
+
+        Raises:
+            Cancelled: it has.
+        """
+        if self.cancelled:
+            raise Cancelled("The request was cancelled.")
+
+    def wait(self, seconds: float) -> None:
+        """Sleep that long, or until cancelled.
+
+        Raises:
+            Cancelled: in the meantime.
+        """
+        self._event.wait(seconds)
+        self.check()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Make this the cancellation of the requests that this thread makes inside the block."""
+        self.check()
+        _current.cancellation = self
+        try:
+            yield
+        finally:
+            _current.cancellation = None
+            with self._lock:
+                self._connection = None
+
+    def use(self, connection: Any) -> None:
+        """Remember the connection that is about to carry the request."""
+        with self._lock:
+            self._connection = connection
+
+
+def cancellable_adapter(pool_size: int) -> HTTPAdapter:
+    """Make a requests adapter whose connections can be cancelled; it keeps *pool_size* connections open."""
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    class WatchedConnection(HTTPConnection):
+        def request(self, *args: Any, **options: Any) -> None:
+            _tell(self)
+            super().request(*args, **options)
+
+    class WatchedTlsConnection(HTTPSConnection):
+        def request(self, *args: Any, **options: Any) -> None:
+            _tell(self)
+            super().request(*args, **options)
+
+    class WatchedPool(HTTPConnectionPool):
+        ConnectionCls = WatchedConnection
+
+    class WatchedTlsPool(HTTPSConnectionPool):
+        ConnectionCls = WatchedTlsConnection
+
+    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
+    adapter.poolmanager.pool_classes_by_scheme = {"http": WatchedPool, "https": WatchedTlsPool}
+    return adapter
+
+
+def _tell(connection: Any) -> None:
+    cancellation: Cancellation | None = getattr(_current, "cancellation", None)
+    if cancellation is not None:
+        cancellation.use(connection)
+        cancellation.check()

@@ -1,0 +1,327 @@
+"""The Query API, ``/v0/sql``: one read-only statement in, bytes or a DataFrame out (``query.md``)."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlencode
+
+from tinymagic.api.errors import BadReply, InvalidInput, QueryError, TinybirdError
+from tinymagic.api.failures import as_sentence, query_failure_of
+from tinymagic.api.parameters import checked_unicode, request_parameters
+from tinymagic.api.request import FORM_TYPE, Request, form_body
+from tinymagic.api.statement import TYPES_COLUMN, Statement, WireFormat, compose, find_name
+from tinymagic.api.upload import parquet_is_available
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.replies import Reply
+    from tinymagic.api.transport import Transport
+    from tinymagic.frames.decoded import Decoded
+
+FormatChoice: TypeAlias = Literal["auto", "parquet", "json"]
+
+_PATH = "/v0/sql"
+
+#: From this length of URL parameters on a query is POSTed; the service's front refuses URLs of 8 KB.
+_LONGEST_QUERY_STRING = 4096
+
+#: What the decoders need: NaN and NULL are both null in JSON unless NaN is quoted; Parquet's texts are to be texts.
+_OUTPUT_SETTINGS: dict[WireFormat, dict[str, str]] = {
+    "JSONCompact": {"output_format_json_quote_denormals": "1"},
+    "Parquet": {"output_format_parquet_string_as_string": "1"},
+}
+
+#: ClickHouse's own header with statistics, for formats that carry none. Optional.
+_SUMMARY_HEADER = "x-clickhouse-summary"
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """The raw reply to a query.
+
+    Attributes:
+        body: as the service wrote it, in the format that the query asked for; TSV without a header when it asked for
+            none.
+        content_type: its media type.
+        statistics: ``elapsed`` (seconds), ``rows_read`` and ``bytes_read``, when the reply tells them; else ``None``.
+        request_id: the service's id of the request, or ``None``.
+        wall_s: seconds from sending to the last byte.
+        headers: of the reply, names in lower case.
+        bytes_received: length of the body on the wire.
+    """
+
+    body: bytes = field(repr=False)
+    content_type: str
+    statistics: Mapping[str, float] | None
+    request_id: str | None
+    wall_s: float
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    bytes_received: int = 0
+
+    def text(self) -> str:
+        """Return the body as text; bytes that are not UTF-8 are marked."""
+        return self.body.decode("utf-8", "replace")
+
+
+class Query:
+    """``workspace.query``: queries whose reply is wanted as it is. For a DataFrame see `Workspace.sql`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._reports_statistics = False
+
+    def run(
+        self,
+        q: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        timeout_s: float | None = None,
+        cancellation: Cancellation | None = None,
+        **url_options: str | int | None,
+    ) -> QueryResult:
+        r"""Run *q* exactly as it stands and return the raw reply.
+
+        Args:
+            q: one SELECT or DESCRIBE, with a FORMAT clause for anything but TSV; or a template (first sign ``%``).
+            params: values for the template and for the Pipes that *q* reads.
+            timeout_s: seconds for the whole reply; ``None``: the Workspace's.
+            cancellation: ends the query from another thread.
+            **url_options: parameters of the API itself, for instance ``pipeline="my_pipe"``.
+
+        Raises:
+            QueryError: the service refused the SQL or could not run it.
+            TinybirdError: whatever else went wrong; the tree is in `tinymagic.errors`.
+
+        Example:
+            >>> ws.query.run("SELECT 1 AS n FORMAT CSVWithNames").text()  # doctest: +SKIP
+            '"n"\n1\n'
+        """
+
+        def failure(reply: Reply) -> TinybirdError:
+            error = query_failure_of(reply, q, redact=self._transport.redact)
+            return _placed(error, lambda byte, _: len(q.encode()[:byte].decode("utf-8", "ignore")), q)
+
+        sent = {"q": q, **request_parameters(params), **_options(url_options)}
+        reply = self._send(sent, failure, timeout_s=timeout_s, cancellation=cancellation)
+        return QueryResult(
+            body=reply.body,
+            content_type=reply.content_type,
+            statistics=header_statistics(reply.headers) or _body_statistics(reply),
+            request_id=reply.request_id,
+            wall_s=reply.wall_s,
+            headers=reply.headers,
+            bytes_received=reply.bytes_received,
+        )
+
+    def frame(
+        self,
+        q: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        format: FormatChoice = "auto",  # noqa: A002 - the name that users know from the magic's flag
+        limit: int | None = None,
+        timeout_s: float | None = None,
+        pipeline: str | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> pd.DataFrame:
+        """Run *q* and return its rows; `tinymagic.Workspace.sql` describes it."""
+        _check(q, format, limit)
+        asked = _Asked(q, request_parameters(params), _options({"pipeline": pipeline}), limit, timeout_s, cancellation)
+        if format == "json" or (format == "auto" and not (self._reports_statistics and parquet_is_available())):
+            return self._json_frame(asked)
+        if format == "parquet" and not parquet_is_available():
+            raise InvalidInput("format='parquet' needs pyarrow: pip install 'tinymagic[fast]', or use format='json'.")
+        try:
+            return self._parquet_frame(asked)
+        except QueryError as error:
+            # A type that Parquet cannot carry fails only here; and an error in JSON speaks less of our own wrapper.
+            if format == "parquet" or error.status != 400:
+                raise
+            return self._json_frame(asked)
+
+    def _json_frame(self, asked: _Asked) -> pd.DataFrame:
+        from tinymagic.frames.decode import decode_json_compact
+
+        statement = compose(asked.q, limit=asked.limit)
+        reply = self._send_statement(statement, asked)
+        decoded = self._decoded(reply, lambda: decode_json_compact(reply.body))
+        return self._described(statement, asked, decoded, reply)
+
+    def _parquet_frame(self, asked: _Asked) -> pd.DataFrame:
+        from tinymagic.frames.decode import decode_json_compact, decode_parquet
+
+        statement = compose(asked.q, wire_format="Parquet", limit=asked.limit)
+        reply = self._send_statement(statement, asked)
+        if statement.wire_format == "JSONCompact":
+            decoded = self._decoded(reply, lambda: decode_json_compact(reply.body))
+            return self._described(statement, asked, decoded, reply)
+        some = self._decoded(reply, lambda: decode_parquet(reply.body, types_column=TYPES_COLUMN))
+        if some is None:
+            # Without a row nothing tells the types: the same query for no rows, in JSON, does.
+            empty = self._send_statement(compose(asked.q, only_types=True), asked)
+            some = self._decoded(empty, lambda: decode_json_compact(empty.body))
+        return self._described(statement, asked, some, reply)
+
+    def _send_statement(self, statement: Statement, asked: _Asked) -> Reply:
+        def failure(reply: Reply) -> TinybirdError:
+            error = query_failure_of(reply, asked.q, redact=self._transport.redact)
+            raw = error.message
+            placed = _placed(error, statement.position_in_given, asked.q)
+            if isinstance(placed, QueryError):
+                placed.message = statement.message_of_given(raw)
+                placed.args = (as_sentence(placed.message),)
+            return placed
+
+        sent = {
+            "q": statement.text,
+            **_OUTPUT_SETTINGS[statement.wire_format],
+            **asked.parameters,
+            **asked.options,
+        }
+        return self._send(sent, failure, timeout_s=asked.timeout_s, cancellation=asked.cancellation)
+
+    def _send(self, sent: Mapping[str, str], failure: Callable[[Reply], TinybirdError], **options: Any) -> Reply:
+        if len(sent["q"]) > _LONGEST_QUERY_STRING or len(urlencode(sent)) > _LONGEST_QUERY_STRING:
+            # A POST that reads: it may be repeated like a GET.
+            request = Request("POST", _PATH, body=form_body(sent), content_type=FORM_TYPE, effect="read")
+        else:
+            request = Request("GET", _PATH, sent)
+        reply = self._transport.send(request, failure=failure, **options)
+        if _SUMMARY_HEADER in reply.headers:
+            self._reports_statistics = True
+        return reply
+
+    def _decoded(self, reply: Reply, decode: Callable[[], Any]) -> Any:
+        from tinymagic.frames.decoded import DecodeError
+
+        if reply.content_type == "text/html":
+            raise BadReply(
+                f"{reply.asked} answered with a web page where rows were expected. Is the host an API host?",
+                status=reply.status,
+                request_id=reply.request_id,
+            )
+        try:
+            return decode()
+        except DecodeError as error:
+            text = self._transport.redact(str(error))
+            raise BadReply(text, status=reply.status, request_id=reply.request_id) from None
+
+    def _described(self, statement: Statement, asked: _Asked, decoded: Decoded, reply: Reply) -> pd.DataFrame:
+        """Cut the extra row off and write down where the frame comes from."""
+        frame = decoded.frame
+        truncated = asked.limit is not None and len(frame) > asked.limit
+        if truncated:
+            frame = frame.iloc[: asked.limit].reset_index(drop=True)
+        statistics = decoded.statistics or header_statistics(reply.headers)
+        frame.attrs["tinybird"] = {
+            "sql": statement.text,
+            "parameters": dict(asked.parameters),
+            "columns": [[name, kind] for name, kind in decoded.columns],
+            "statistics": None if statistics is None else _three(statistics),
+            "rows": len(frame),
+            "rows_before_limit": decoded.rows_before_limit_at_least,
+            "wall_s": round(reply.wall_s, 6),
+            "bytes_received": reply.bytes_received,
+            "format": statement.wire_format,
+            "truncated": truncated,
+            "limit": asked.limit,
+            "host": self._transport.host,
+            "request_id": reply.request_id,
+            "notices": list(decoded.notices),
+        }
+        return frame
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One call of `Query.frame`, its arguments checked and in the form in which they are sent."""
+
+    q: str
+    parameters: Mapping[str, str]
+    options: Mapping[str, str]
+    limit: int | None
+    timeout_s: float | None
+    cancellation: Cancellation | None
+
+
+def _check(q: str, wire_format: str, limit: int | None) -> None:
+    if not isinstance(q, str):
+        raise InvalidInput(f"The query is a text, not {type(q).__name__}.")
+    checked_unicode(q, "The query")
+    if wire_format not in ("auto", "parquet", "json"):
+        raise InvalidInput(f"format is 'auto', 'parquet' or 'json', not {wire_format!r}.")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise InvalidInput(f"limit is a whole number of rows from 0 up, not {limit!r}.")
+
+
+def _options(options: Mapping[str, str | int | None]) -> dict[str, str]:
+    return {name: str(value) for name, value in options.items() if value is not None}
+
+
+def _placed(error: TinybirdError, place: Callable[[int, str], int | None], given: str) -> TinybirdError:
+    """Turn the service's byte position into one in the user's text, or find the name that the error is about."""
+    if isinstance(error, QueryError):
+        if error.position is not None:
+            error.position = place(error.position, error.message)
+        elif error.named is not None:
+            error.position = find_name(given, error.named, kind=error.named_kind)
+    return error
+
+
+def header_statistics(headers: Mapping[str, str]) -> dict[str, float] | None:
+    """Read statistics from ``X-ClickHouse-Summary`` (names in lower case), or return ``None``.
+
+    The header is optional, and its counts are texts.
+    """
+    summary = _json_mapping(headers.get(_SUMMARY_HEADER))
+    if summary is None:
+        return None
+    found = {"rows_read": summary.get("read_rows"), "bytes_read": summary.get("read_bytes")}
+    elapsed = _number(summary.get("elapsed_ns"))
+    return _three({**found, "elapsed": None if elapsed is None else elapsed / 1e9})
+
+
+def _three(statistics: Mapping[str, Any]) -> dict[str, float]:
+    numbers = {name: _number(statistics.get(name)) for name in ("elapsed", "rows_read", "bytes_read")}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str) and value.isdigit():
+        return int(value)
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+
+
+def _json_mapping(text: str | None) -> Mapping[str, Any] | None:
+    if not text:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+#: The statistics of a JSON reply stand at its end, behind all the rows; nothing else there has braces.
+_BODY_STATISTICS_RE = re.compile(rb'"statistics"\s*:\s*(\{[^{}]*\})\s*\}\s*$')
+_TAIL_BYTES = 2_000
+
+
+def _body_statistics(reply: Reply) -> dict[str, float] | None:
+    if reply.content_type != "application/json":
+        return None
+    found = _BODY_STATISTICS_RE.search(reply.body[-_TAIL_BYTES:])
+    mapping = _json_mapping(found[1].decode()) if found else None
+    return None if mapping is None else _three(mapping)
