@@ -28,8 +28,8 @@ SMALL = "SELECT number, toString(number) AS text FROM numbers(10)"
 
 @contextmanager
 def embedded() -> Iterator[tuple[local.LocalServer, str]]:
-    """A server in memory that ends with this process, and its token."""
-    server = local.start(memory=True, port=0, with_parent=True)
+    """A server in memory that ends with this process, and its token. Without limits: JSON of P2 is over 100 MB."""
+    server = local.start(memory=True, port=0, with_parent=True, limits="none")
     try:
         connection = http.client.HTTPConnection("127.0.0.1", server.port)
         connection.request("GET", "/tokens")
