@@ -318,9 +318,10 @@ class Catalog:
         return self._write(record, sql, ())
 
     def _update(self, record: _Record) -> _Record:
-        table, columns = _COLUMNS[type(record)]
-        assignments = ", ".join(f"{column} = ?" for column in [*columns, "body"])
-        return self._write(record, f"UPDATE {table} SET {assignments} WHERE id = ?", (record.id,))
+        columns: list[str] = [*_COLUMNS[type(record)][1], "body"]
+        assignments = ", ".join(f"{column} = ?" for column in columns)
+        sql = f"UPDATE {_COLUMNS[type(record)][0]} SET {assignments} WHERE id = ?"
+        return self._write(record, sql, (record.id,))
 
     def _write(self, record: _Record, sql: str, tail: tuple[str, ...]) -> _Record:
         attributes: dict[str, Any] = asdict(record)

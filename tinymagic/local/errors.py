@@ -2,6 +2,7 @@
 
     ApiError                 anything the caller is told; carries status, message, documentation
     ├── BadRequest           400
+    │   └── CustomError      any   a template's custom_error()
     ├── Forbidden            403   no, bad or insufficient token; a name that does not resolve in SQL
     ├── NotFound             404
     ├── MethodNotAllowed     405
@@ -70,6 +71,23 @@ class BadRequest(ApiError):
     """The request cannot be understood or cannot be done as asked."""
 
     status = 400
+
+
+class CustomError(BadRequest):
+    """What a template said with ``custom_error()``: a body and a status of its own.
+
+    Args:
+        content: anything JSON can hold; a text becomes the ``error`` of an object.
+        code: HTTP status; anything but an error's status counts as 400.
+    """
+
+    def __init__(self, content: object, code: int) -> None:
+        super().__init__(str(content), status=code if 400 <= code <= 599 else 400)
+        self._content = content
+
+    def body(self) -> dict[str, Any]:
+        """Return the body that the template gave."""
+        return self._content if isinstance(self._content, dict) else {"error": self._content}
 
 
 class Forbidden(ApiError):

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import EngineError, QueryResult
-from tinymagic.local.errors import ApiError, BadRequest, PayloadTooLarge, QueryTimeout
+from tinymagic.local.errors import ApiError, BadRequest, CustomError, PayloadTooLarge, QueryTimeout
 from tinymagic.local.formats import DEFAULT_FORMAT, content_type
 from tinymagic.local.sql_gate import QUERY_PAGE, SYNTAX_PAGE, SqlGate, TableName, not_found
-from tinymagic.local.template import Template, TemplateError
+from tinymagic.local.template import CustomErrorCalled, Rendered, TemplateError, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,9 @@ OUTPUT_SETTINGS = {
 
 #: The engine counts uncompressed bytes in memory; an encoded reply under the limit can come from this many times more.
 _UNCOMPRESSED_FACTOR = 10
+
+#: More threads than this are no wish but a mistake.
+_MOST_THREADS = 1_024
 
 _QUOTED_NAME_RE = re.compile(r"[`']([^`']+)[`']")
 _WORKSPACE_DATABASE_RE = re.compile(r"`?\bw_[0-9a-f]{32}`?\.")
@@ -81,8 +84,8 @@ class QueryService:
         Raises:
             ApiError: with the service's status and text.
         """
-        sql = self._rendered(request)
-        statement = self._gate.check(sql)
+        rendered = self._rendered(request)
+        statement = self._gate.check(rendered.sql)
         output_format = statement.output_format or DEFAULT_FORMAT
         media_type = content_type(output_format)
         datasources = {record.name: record for record in self._catalog.datasources(access.workspace.id)}
@@ -92,7 +95,7 @@ class QueryService:
                 statement.sql,
                 database=access.workspace.database,
                 output_format=output_format,
-                settings={**self._settings(request), **statement.settings},
+                settings={**self._settings(request), **statement.settings, **_template_settings(rendered)},
                 timeout_s=self._limits.query_timeout_s,
                 query_id=request.query_id,
                 readonly=statement.readonly,
@@ -107,7 +110,7 @@ class QueryService:
         """Stop a running query."""
         self._engine.cancel(query_id)
 
-    def _rendered(self, request: QueryRequest) -> str:
+    def _rendered(self, request: QueryRequest) -> Rendered:
         if not request.sql:
             raise BadRequest("The request body should contain a query", documentation=QUERY_PAGE)
         limit = self._limits.sql_bytes
@@ -117,10 +120,10 @@ class QueryService:
             raise BadRequest("The SQL is not valid Unicode.", documentation=QUERY_PAGE) from error
         if limit is not None and size_bytes > limit:
             raise PayloadTooLarge(f"The SQL is over the limit of {limit} bytes.", documentation=QUERY_PAGE)
-        if not request.sql.lstrip().startswith("%"):
-            return request.sql
         try:
-            return Template(request.sql).render(request.parameters)
+            return render(request.sql, request.parameters)
+        except CustomErrorCalled as error:
+            raise CustomError(error.body, error.code) from error
         except TemplateError as error:
             raise BadRequest(error.message, documentation=error.documentation) from error
 
@@ -140,6 +143,12 @@ class QueryService:
             "or ask for FORMAT Parquet, which takes less space.",
             documentation=QUERY_PAGE,
         )
+
+
+def _template_settings(rendered: Rendered) -> dict[str, Setting]:
+    """Return what the template asked of the engine. Hints about caches and replicas mean nothing on one machine."""
+    threads = rendered.settings.get("max_threads")
+    return {"max_threads": threads} if isinstance(threads, int) and 0 < threads <= _MOST_THREADS else {}
 
 
 def _may_read(access: Access, datasources: Mapping[str, DataSourceRecord], table: TableName) -> bool | None:

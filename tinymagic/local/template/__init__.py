@@ -1,19 +1,33 @@
-"""The template language of pipes and of the Query API: a text with values in, SQL out.
+"""The template language of pipes and of the Query API: text and parameters in, SQL out (``templating.md``).
 
-Reads no network, no file, no engine; never compiles or executes Python: expressions are parsed with `ast` and
-interpreted node by node from an allow list. Rules and texts: ``templating.md``. The parts, in the order a text goes
-through them:
+Reads no network, no file, no engine, and never compiles or executes Python: expressions are parsed with `ast`, checked
+against an allow list and interpreted node by node, within a budget of time and memory. The parts, in the order in
+which a text goes through them:
 
-===============  =============================================================
-`lexer`          text -> pieces: literal text, ``{{ }}``, ``{% %}``
-`tree`           pieces -> nodes (literal, expression, if ... end); rendering
-`expressions`    one expression: what is allowed, and its value
-`functions`      ``String``, ``Int32``, ``Array``, ``column``, ``defined`` ...
-`values`         how a value is written as SQL; escaping
-===============  =============================================================
+=====================  ================================================================
+`rendering`            the order of the steps; `render`, `check`, `parameter_metadata`
+`scanner`              text -> pieces: literal text, ``{{ }}``, ``{% %}``
+`parser`, `nodes`      pieces -> a tree of nodes
+`python`, `grammar`    Python in braces -> syntax trees; what is allowed in them
+`metadata`             which parameters there are
+`interpreter`          statements; writes the SQL
+`evaluation`           expressions; with `operators`, `methods`, `builtin_functions`
+`functions`            the language's functions; with `types`, `arrays`, `dates`
+`values`, `escaping`   what values there are and how they are written
+`budget`, `errors`     limits; what goes wrong
+=====================  ================================================================
 """
 
-from .errors import TemplateError
-from .tree import Template
+from .errors import CustomErrorCalled, ErrorCalled, TemplateError
+from .rendering import Rendered, check, is_template, parameter_metadata, render
 
-__all__ = ["Template", "TemplateError"]
+__all__ = [
+    "CustomErrorCalled",
+    "ErrorCalled",
+    "Rendered",
+    "TemplateError",
+    "check",
+    "is_template",
+    "parameter_metadata",
+    "render",
+]
