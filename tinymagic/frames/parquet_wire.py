@@ -1,0 +1,146 @@
+"""FORMAT Parquet -> DataFrame, with the exact types in one constant column of the reply itself.
+
+Parquet alone cannot tell an IPv4 address from a number, an Enum from bytes or one time zone from another. So the
+query is sent as ``SELECT *, toTypeName(tuple(*)) AS <types column> FROM (<query>) FORMAT Parquet``: the last column
+holds the types of all the others as one tuple type. It is constant, so it costs a few bytes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.frames.collector import collection_paused
+from tinymagic.frames.decoded import Decoded, DecodeError, TypesUnknown, frame_of, read_column, read_types
+from tinymagic.frames.pyarrow_needed import require_pyarrow
+from tinymagic.frames.syntax import UnknownType, parse_syntax, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: The column that carries the types of the others.
+TYPES_COLUMN = "__tinymagic_types"
+
+
+def with_types(sql: str, *, types_column: str = TYPES_COLUMN) -> str:
+    r"""Wrap a query so that its Parquet reply carries the types of its columns.
+
+    Args:
+        sql: one SELECT without FORMAT clause and without a semicolon; a comment may stand at its end.
+        types_column: name of the added last column.
+
+    Example:
+        >>> with_types("SELECT 1 AS n")
+        'SELECT *, toTypeName(tuple(*)) AS __tinymagic_types FROM (\nSELECT 1 AS n\n)'
+    """
+    return f"SELECT *, toTypeName(tuple(*)) AS {types_column} FROM (\n{sql}\n)"
+
+
+def decode_parquet(
+    body: bytes, *, types_column: str = TYPES_COLUMN, types: Sequence[tuple[str, str]] | None = None
+) -> Decoded | None:
+    """Read the body of a Parquet reply whose last column may name the types of the others.
+
+    Args:
+        body: the whole body.
+        types_column: name of the last column, which holds the text of ``toTypeName(tuple(*))``. What it says comes
+            before *types*.
+        types: (column, ClickHouse type) of each column, for a reply that does not tell.
+
+    Returns:
+        The frame, equal to the one `decode_json_compact` gives for the same rows, without statistics. ``None`` when
+        there are no rows and no *types*: then nothing tells the types, and the query is to be asked again in JSON.
+
+    Raises:
+        DecodeError: the body is cut short, is not Parquet, or a value does not fit its type.
+        TypesUnknown: there are rows, but neither a types column nor *types*.
+        ImportError: pyarrow is not installed (extra ``fast``).
+    """
+    with collection_paused():
+        return _decode(body, types_column, types)
+
+
+def _decode(body: bytes, types_column: str, types: Sequence[tuple[str, str]] | None) -> Decoded | None:
+    table, told = _read(body, types_column)
+    if told is None and types is None:
+        raise TypesUnknown(f"The reply lacks the column {types_column!r}, which names the types of the others.")
+    if not told and types is None:
+        return None
+    names: list[str] = table.column_names
+    rows = table.num_rows
+    texts = _type_texts(told) if told else [text for _, text in types or ()]
+    if len(texts) != len(names):
+        raise DecodeError(f"The reply has {len(names)} columns, but the types of {len(texts)}.")
+    arrow_columns = table.columns
+    # Each Arrow column is let go as soon as it has been read, so that no two copies of the whole are held at once.
+    del table
+    kinds, notices = read_types(list(zip(names, texts, strict=True)))
+    columns: list[Any] = []
+    for place, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+        chunked, arrow_columns[place] = arrow_columns[place], None
+        # Without rows the JSON way gives the dtype whatever Arrow type the engine chose to write.
+        read = partial(kind.column_from_arrow, chunked) if rows else partial(kind.column_from_json, [])
+        column, said = read_column(name, kind, read)
+        columns.append(column)
+        notices += said
+        del chunked, read
+    return Decoded(
+        frame=frame_of(names, columns, rows),
+        columns=tuple((name, kind.text) for name, kind in zip(names, kinds, strict=True)),
+        notices=tuple(notices),
+    )
+
+
+def _read(body: bytes, types_column: str) -> tuple[Any, str | None]:
+    """Return the table of the user's columns, and what the types column says: nothing without rows or column."""
+    if not body:
+        raise DecodeError("The reply is empty; a Parquet file was expected.")
+    require_pyarrow()
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        buffer = pa.BufferReader(body)
+        metadata = parquet.read_metadata(buffer)
+        if metadata.schema.names[-1:] != [types_column]:
+            return parquet.ParquetFile(buffer, metadata=metadata).read(), None
+        # As a dictionary, the constant text is held once and not once per row.
+        file = parquet.ParquetFile(buffer, metadata=metadata, read_dictionary=[types_column])
+        return _without_types(file, types_column)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        if body[:4] != b"PAR1":
+            raise DecodeError(f"The reply is not Parquet: it begins with {body[:60]!r}.") from error
+        raise DecodeError(
+            f"The Parquet reply breaks off or is damaged: {len(body)} bytes arrived and they are not a whole file."
+        ) from error
+
+
+def _without_types(file: Any, types_column: str) -> tuple[Any, str]:
+    names = file.schema_arrow.names[:-1]
+    if len(set(names)) == len(names):
+        table = file.read(columns=names)
+        # Its first row group is enough. pyarrow takes a name for a path as well, so what it picked is looked at.
+        first = file.read_row_groups(list(range(min(1, file.num_row_groups))), columns=[types_column])
+        if table.column_names == names and first.column_names == [types_column]:
+            return table, _first_text(first.column(0))
+    table = file.read()
+    return table.select(list(range(len(names)))), _first_text(table.column(len(names)))
+
+
+def _first_text(chunked: Any) -> str:
+    if not len(chunked):
+        return ""
+    value = chunked[0].as_py()
+    # A service that writes texts as plain bytes writes this one so too.
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _type_texts(text: str) -> list[str]:
+    try:
+        whole = parse_syntax(text)
+    except UnknownType as error:
+        raise DecodeError(f"The reply names a type that cannot be read. {error}") from error
+    if whole.value != "Tuple" or whole.arguments is None:
+        raise DecodeError(f"The types column holds {text[:100]!r}, which is not a tuple of types.")
+    # An engine may write the columns' names in front of their types.
+    return [text_of(argument[-1:]) for argument in whole.arguments]

@@ -1,0 +1,50 @@
+"""Asking the person at the keyboard."""
+
+from __future__ import annotations
+
+from tinymagic.notebook.problems import CellProblem
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask before something is deleted.
+
+    Args:
+        question: ends in a question mark.
+        yes: whether the answer was given with ``--yes``.
+
+    Returns:
+        Whether to go on; when not, that was said.
+
+    Raises:
+        CellProblem: nobody can be asked here.
+    """
+    if yes:
+        return True
+    try:
+        answer = input(f"{question} [y/N] ")
+    except (EOFError, OSError, NotImplementedError):
+        # Run by nbclient, papermill or a script: IPython's own error for that is a NotImplementedError.
+        raise CellProblem(f"{question} Nobody can be asked here: add --yes to go on.") from None
+    if answer.strip().lower() in ("y", "yes"):
+        return True
+    print("Nothing was deleted.")
+    return False
+
+
+def ask_secret(prompt: str) -> str:
+    """Ask for a secret, which is not shown.
+
+    Raises:
+        CellProblem: nobody can be asked here, or the answer is empty.
+    """
+    from getpass import getpass
+
+    try:
+        answer = getpass(prompt)
+    except (EOFError, OSError, NotImplementedError):
+        raise CellProblem(
+            "Nobody can be asked for the token here. Set TB_TOKEN (and TB_HOST) in the environment instead."
+        ) from None
+    if not answer.strip():
+        raise CellProblem("No token was given; nothing has changed.")
+    return answer.strip()

@@ -1,0 +1,199 @@
+"""``%tinybird`` without a noun: who am I talking to, and login."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinymagic import profiles as saved_logins
+from tinymagic.errors import ConfigurationError, Forbidden, TinybirdError
+from tinymagic.notebook.commands.asking import ask_secret
+from tinymagic.notebook.display import visible
+from tinymagic.regions import REGIONS, find_region, region_of_host, region_of_token
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tinymagic.api.workspace import Workspace
+    from tinymagic.notebook.extension import Notebook
+    from tinymagic.notebook.tinybird import Call
+
+
+def status(notebook: Notebook) -> None:
+    """Show what the session is connected to; what is missing is said, and is no failure."""
+    from tinymagic import local
+
+    try:
+        _print_card(_facts(notebook.session.workspace()))
+    except TinybirdError as error:
+        print(visible(str(error)))
+    others = [server.host for server in local.running()]
+    if others:
+        print(f"Embedded Tinybird running: {', '.join(others)}")
+    print("%tinybird --help lists the commands.")
+
+
+def info(call: Call) -> None:
+    """Show everything that is known of the connection."""
+    workspace = call.notebook.session.workspace()
+    described = workspace.info()
+    _print_card(
+        {
+            **_facts(workspace, described),
+            "Workspace id": described.id,
+            "Scope": described.scope,
+            "Profile": workspace.profile or "",
+        }
+    )
+
+
+def _facts(workspace: Workspace, described: Any = None) -> dict[str, str]:
+    described = described or workspace.info()
+    region = workspace.region
+    place = f" ({region.name}, {region.provider} {region.provider_region})" if region else ""
+    return {
+        "Workspace": described.name,
+        "User": described.user_email,
+        "Backend": workspace.backend,
+        "Host": f"{workspace.host}{place}",
+        "Chosen by": workspace.source,
+    }
+
+
+def _print_card(facts: dict[str, str]) -> None:
+    for name, value in facts.items():
+        if value:
+            print(f"{name + ':':<14}{visible(value)}")
+
+
+# --- login ------------------------------------------------------------------------------------------------------------
+
+
+def login(call: Call) -> None:
+    """Check a token, save it, and use it."""
+    notebook, options = call.notebook, call.options
+    typed = call.word(0)
+    if typed is not None:
+        print(
+            "A token in a cell is saved with the notebook. It has been taken out of IPython's history; delete it from "
+            "the cell too, and next time write %tinybird login alone, which asks for it."
+        )
+    _check_keyring("keyring" in options)
+    host, region = options.get("host"), options.get("region")
+    token = typed.strip() if typed is not None else _asked_token(host)
+    if token is None:
+        _login_local(notebook, str(host))
+        return
+    _check_region(token, host, region)
+    workspace = notebook.session.connect(token=token, host=host, region=region)
+    described = _described(workspace, token)
+    name = options.get("profile") or described.name or "default"
+    saved = saved_logins.save_profile(name, workspace.host, token, workspace=described.name)
+    notebook.session.forget()
+    notebook.session.choose(notebook.session.connect(profile=name))
+    where = "the system's credential store" if saved.store == "keyring" else "a file that only you can read"
+    who = f" as {visible(described.user_email)}" if described.user_email else ""
+    print(
+        f"Connected to {visible(described.name)} at {workspace.host}{who}. "
+        f"The login is saved as {visible(name)!r} in {where}."
+    )
+
+
+def _login_local(notebook: Notebook, host: str) -> None:
+    from tinymagic.api.hosts import normalise_host
+
+    workspace = notebook.session.local(normalise_host(host), "%tinybird login")
+    name = workspace.info().name
+    notebook.session.choose(workspace)
+    print(f"Connected to {visible(name)} at {workspace.host}. There is nothing to save: it hands its token out itself.")
+
+
+def _asked_token(host: str | None) -> str | None:
+    """Ask for the token; ``None`` for a server on this machine, which hands its own out."""
+    from tinymagic.api.hosts import is_local_host, normalise_host
+
+    if host is not None and is_local_host(normalise_host(host)):
+        return None
+    return ask_secret("Token: ")
+
+
+def _check_keyring(wanted: bool) -> None:
+    from importlib.util import find_spec
+
+    if wanted and find_spec("keyring") is None:
+        raise ConfigurationError(
+            "--keyring needs the package keyring: pip install 'tinymagic[keyring]'. Without the option the token is "
+            "saved in a file that only you can read."
+        )
+
+
+def _check_region(token: str, host: str | None, region: str | None) -> None:
+    """Refuse to send a token to another region than its own: it would be refused there, and known there."""
+    own = region_of_token(token)
+    given = find_region(region) if region else region_of_host(host) if host else None
+    if region and given is None:
+        raise ConfigurationError(f"There is no region {region!r}. %tinybird regions lists them.")
+    if own is not None and given is not None and own.key != given.key:
+        raise ConfigurationError(
+            f"The token is of the region {own.key}, whose host is {own.api_host}, and not of {given.key}. "
+            "Leave --host and --region away: the region is read from the token."
+        )
+
+
+def _described(workspace: Workspace, token: str) -> Any:
+    try:
+        return workspace.info()
+    except Forbidden as error:
+        own = region_of_token(token)
+        hint = "" if own else " It does not tell its region: give --region (%tinybird regions lists them)."
+        error.args = (f"{workspace.host} does not take this token: {error.message.rstrip('.')}.{hint}",)
+        raise
+
+
+def logout(call: Call) -> None:
+    """Delete a saved login."""
+    name = call.word(0) or saved_logins.current_profile()
+    call.notebook.session.forget()
+    if name is None:
+        print("There is no saved login in use. " + call.notebook.session.line())
+    elif saved_logins.delete_profile(name):
+        print(f"The saved login {name!r} is deleted. The token itself stays valid. " + call.notebook.session.line())
+    else:
+        saved_logins.load_profile(name)  # Raises with near names.
+
+
+def use(call: Call) -> None:
+    """Make a saved login the one in use."""
+    saved = saved_logins.use_profile(call.words[0])
+    session = call.notebook.session
+    session.forget()
+    session.choose(session.connect(profile=saved.name))
+    print(session.line())
+
+
+def profiles(call: Call) -> pd.DataFrame:  # noqa: ARG001 - all commands are called alike
+    """Return the saved logins, without their tokens."""
+    import pandas as pd
+
+    rows = [(each.name, each.workspace, each.host, each.store, each.current) for each in saved_logins.list_profiles()]
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=["profile", "workspace", "host", "token in", "in use"])
+    return frame
+
+
+def regions(call: Call) -> pd.DataFrame:
+    """Return the regions: the service's own list, else the built-in one."""
+    import pandas as pd
+
+    try:
+        found = call.notebook.session.workspace().regions()
+    except TinybirdError:
+        found = []
+    rows = [(each.key, each.name, each.provider, each.provider_region, each.api_host) for each in found or REGIONS]
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=["region", "name", "provider", "provider_region", "host"])
+    return frame
+
+
+def version(call: Call) -> None:  # noqa: ARG001 - all commands are called alike
+    """Print the version."""
+    from tinymagic.version import __version__
+
+    print(f"tinymagic {__version__}")

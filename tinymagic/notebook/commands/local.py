@@ -1,0 +1,103 @@
+"""``%tinybird local``: the embedded server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinymagic import local
+from tinymagic.notebook.commands.asking import confirm
+from tinymagic.notebook.display import count_of, visible
+from tinymagic.notebook.problems import CellProblem
+
+if TYPE_CHECKING:
+    from tinymagic.api.workspace import Workspace
+    from tinymagic.local import LocalServer
+    from tinymagic.notebook.tinybird import Call
+
+_NONE_RUNS = "No embedded Tinybird is running. Start one with %tinybird local start."
+
+
+def start(call: Call) -> None:
+    """Start the server, or find the one that runs, and connect the session to it."""
+    server = local.start(path=call.options.get("path"), port=call.number("port"), memory="memory" in call.options)
+    session = call.notebook.session
+    session.choose(session.local(server.host, "%tinybird local start"))
+    print(_line(server))
+
+
+def stop(call: Call) -> None:
+    """Stop the server; the session is no longer connected to it."""
+    server = local.stop(call.options.get("path"), port=call.number("port"))
+    if server is None:
+        print("No embedded Tinybird runs there." if call.options else "No embedded Tinybird is running.")
+        return
+    call.notebook.session.forget()
+    kept = "What it had in memory is gone." if server.path is None else f"Its data stay in {_short(server.path)}."
+    print(f"The embedded Tinybird on {server.host} is stopped. {kept}")
+
+
+def status(call: Call) -> None:  # noqa: ARG001 - all commands are called alike
+    """Say which servers run."""
+    servers = local.running()
+    for server in servers:
+        print(_line(server))
+    if not servers:
+        print(_NONE_RUNS)
+
+
+def reset(call: Call) -> None:
+    """Delete all Data Sources of the embedded server."""
+    workspace = embedded_workspace(call)
+    sources = workspace.datasources.list()
+    if not sources:
+        print(f"The embedded Tinybird on {workspace.host} has no Data Sources.")
+        return
+    what = f"all {count_of(len(sources), 'Data Source')} of the embedded Tinybird on {workspace.host}"
+    if not confirm(f"Delete {what}?", yes="yes" in call.options):
+        return
+    for source in sources:
+        workspace.datasources.delete(source.name, force=True)
+    print(f"Deleted {what}.")
+
+
+def sample(call: Call) -> None:
+    """Load a sample data set."""
+    from tinymagic.notebook import samples
+
+    name = call.word(0)
+    if name is None:
+        for each in samples.SAMPLES.values():
+            print(f"{each.name:<12}{each.summary}")
+        print("Load one with %tinybird local sample NAME.")
+        return
+    samples.load(embedded_workspace(call), name, force="force" in call.options)
+
+
+def embedded_workspace(call: Call) -> Workspace:
+    """Return the Workspace of the embedded server: the one the session is connected to, else the one that runs.
+
+    Raises:
+        CellProblem: none runs.
+    """
+    hosts = {server.host for server in local.running()}
+    session = call.notebook.session
+    found = local.find()
+    if found is None:
+        raise CellProblem(_NONE_RUNS)
+    chosen = session.chosen
+    if chosen is not None and chosen.host in hosts:
+        return chosen
+    return session.local(found.host, "the running embedded server")
+
+
+def _short(path: Path) -> str:
+    """Write a path below the home folder with ``~``: it stays in the saved notebook, the user's name need not."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def _line(server: LocalServer) -> str:
+    data = "data in memory" if server.path is None else f"data in {visible(_short(server.path))}"
+    return f"The embedded Tinybird listens on {server.host} (process {server.pid}, {data})."

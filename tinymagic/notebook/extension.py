@@ -1,0 +1,213 @@
+"""``%load_ext tinymagic`` and ``%unload_ext tinymagic``.
+
+Loading costs next to nothing: the client, pandas and the embedded server are imported by the first cell that needs
+them. Unloading puts everything back: magics of the same names that were there before, formatters, events, options.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import needs_local_scope, no_var_expand
+from traitlets import Bool, CFloat, CInt, Enum, Unicode
+from traitlets.config import Configurable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tinymagic.notebook.display import Presenter
+    from tinymagic.notebook.session import Session
+
+_LINE_AND_CELL = {"tbsql": ("line", "cell"), "tinybird": ("line",)}
+
+
+class TinyMagic(Configurable):
+    """Options: ``%config TinyMagic.limit = 1000``, or ``c.TinyMagic.limit = 1000`` in IPython's configuration."""
+
+    host = Unicode("", help="Base URL of the API to talk to; empty: the other settings decide.").tag(config=True)
+    region = Unicode("", help="Region to talk to, for instance aws/us-east-1, instead of a host.").tag(config=True)
+    profile = Unicode("", help="Name of the saved login to use.").tag(config=True)
+    stats = Bool(True, help="Show under each table what the query cost.").tag(config=True)
+    limit = CInt(None, allow_none=True, min=0, help="At most so many rows per query; None for all.").tag(config=True)
+    format = Enum(
+        ("auto", "parquet", "json"), "auto", help="How rows travel; the DataFrame is the same whichever way."
+    ).tag(config=True)
+    timeout_s = CFloat(60.0, min=0.001, help="Seconds to wait for a result.").tag(config=True)
+
+
+class Notebook:
+    """What the magics of one IPython share.
+
+    Args:
+        shell: the running IPython.
+
+    Attributes:
+        shell: the same.
+        options: what ``%config TinyMagic`` shows.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.options = TinyMagic(parent=shell)
+        self._session: Session | None = None
+        self._presenter: Presenter | None = None
+        self.options.observe(self._on_connection_change, ["host", "region", "profile"])
+
+    @property
+    def session(self) -> Session:
+        """The connection."""
+        if self._session is None:
+            from tinymagic.notebook.session import Session
+
+            self._session = Session(self.options)
+        return self._session
+
+    @property
+    def presenter(self) -> Presenter:
+        """The display of frames."""
+        if self._presenter is None:
+            from tinymagic.notebook.display import Presenter
+
+            self._presenter = Presenter(self.shell)
+            self.shell.events.register("post_run_cell", self._on_cell_end)
+        return self._presenter
+
+    @no_var_expand
+    @needs_local_scope
+    def tbsql(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> pd.DataFrame | None:
+        """Run SQL on Tinybird; the result is a DataFrame.
+
+        ::
+
+            %%tbsql                       the frame is displayed, and is the cell's value
+            %%tbsql df                    stored in df, not displayed; also "df <<" and "-o df"
+            %%tbsql df= <<                stored and displayed; also --show
+            df = %tbsql SELECT ...        in one line
+
+        The SQL stands below ``%%tbsql``, or begins on its line. One SELECT or DESCRIBE; a ``;`` at its end displays
+        nothing. Under the table stands what it cost: rows, rows read, bytes read, time on the server, time in all.
+
+        ``{{ name }}`` is the notebook variable *name* as a typed value: numbers, texts, times, UUIDs, None, and lists,
+        arrays and Series of them. It travels apart from the SQL, so nothing in it can change the query. No quotes
+        around it. Also ``{{ cfg.limit }}``, ``{{ ids[0] }}``, ``{{ cfg['a'] }}``; ``{{ name | ident }}`` is the name of
+        a column or table. When the first line is ``%``, the text is a Tinybird template and is sent as it is, with the
+        variables that it names.
+
+        Options come before the SQL::
+
+            -o, --out NAME                store the DataFrame in this variable, and do not display it
+            --show                        display it although it is stored in a variable
+            -q, --quiet                   display nothing; a semicolon at the end of the SQL does the same
+            -p, --param NAME=VALUE        a parameter; wins over the variable of that name; may be repeated
+            --params JSON                 several parameters: a JSON object, or $name of a dictionary
+            --limit N                     at most so many rows; a cut result says so (--max-results, --rows-limit)
+            --stats, --no-stats           show under the table what the query cost (the default), or not
+            --show-sql                    print the text that is sent, and the values sent beside it
+            --format auto|parquet|json    how the rows travel; the DataFrame is the same
+            --timeout S                   seconds to wait for the whole result
+            -f, --file FILE               read the SQL from a file
+            --profile NAME                use this saved login for this query
+
+        ``df.attrs["tinybird"]`` tells what was sent and what came back. A failed query fails the cell, with one of
+        ``tinymagic.errors``. ``%tinybird --help`` is about everything else.
+        """
+        from tinymagic.notebook import tbsql
+
+        return tbsql.run(self, line, cell, local_ns)
+
+    @no_var_expand
+    def tinybird(self, line: str) -> Any:
+        """See what you are connected to, log in, run the embedded Tinybird, work with Data Sources.
+
+        ::
+
+            %tinybird                     what you are connected to
+            %tinybird --help              all commands; also behind a noun or a command
+            %tinybird login               connect to a Workspace: asks for the token
+            %tinybird local start         start a Tinybird on this machine and connect to it
+            %tinybird local sample flights
+            %tinybird datasource ls       all Data Sources, as a DataFrame
+            df = %tinybird datasource ls
+            %tinybird datasource create trips --from-df df
+            %tinybird datasource append trips more.csv
+
+        Lists are DataFrames. What deletes asks first, or takes ``--yes``.
+        """
+        from tinymagic.notebook import tinybird
+
+        return tinybird.run(self, line)
+
+    def keep_single_line(self, lines: list[str]) -> list[str]:
+        """Give ``%%tbsql SELECT 1`` as a whole cell a blank body: IPython refuses a cell magic that has none."""
+        written = [line for line in lines if line.strip()]
+        is_whole = len(written) == 1 and written[0].split()[0] == "%%tbsql"
+        return [written[0].rstrip("\n") + "\n", "\n"] if is_whole else lines
+
+    def close(self) -> None:
+        """Put back what was registered, and close the connections."""
+        self.options.unobserve_all()
+        if self._presenter is not None:
+            self._presenter.close()
+            self.shell.events.unregister("post_run_cell", self._on_cell_end)
+        if self._session is not None:
+            self._session.forget()
+
+    def _on_connection_change(self, _: Any) -> None:
+        self.session.forget()
+
+    def _on_cell_end(self, *_: Any) -> None:
+        assert self._presenter is not None  # It was registered together with this.
+        self._presenter.forget()
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What was put into a shell, and what was there before under the same names."""
+
+    notebook: Notebook
+    magics: dict[tuple[str, str], Any]
+    config: Any
+
+
+#: By the identity of the shell.
+_loaded: dict[int, _Loaded] = {}
+
+
+def load(shell: Any) -> None:
+    """Add the magics to *shell* and say in one line what they are connected to."""
+    if id(shell) in _loaded:
+        unload(shell)
+    # %config writes into the shell's own configuration.
+    config = copy.deepcopy(shell.config["TinyMagic"]) if "TinyMagic" in shell.config else None
+    notebook = Notebook(shell)
+    before: dict[tuple[str, str], Any] = {}
+    for name, kinds in _LINE_AND_CELL.items():
+        for kind in kinds:
+            before[kind, name] = shell.magics_manager.magics[kind].get(name)
+            shell.magics_manager.magics[kind][name] = getattr(notebook, name)
+    shell.input_transformers_cleanup.insert(0, notebook.keep_single_line)
+    shell.configurables.append(notebook.options)
+    _loaded[id(shell)] = _Loaded(notebook, before, config)
+    print(notebook.session.line())
+
+
+def unload(shell: Any) -> None:
+    """Take the magics out of *shell*, and put back what was there before."""
+    loaded = _loaded.pop(id(shell), None)
+    if loaded is None:
+        return
+    notebook = loaded.notebook
+    for (kind, name), magic in loaded.magics.items():
+        if magic is None:
+            shell.magics_manager.magics[kind].pop(name, None)
+        else:
+            shell.magics_manager.magics[kind][name] = magic
+    if notebook.keep_single_line in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(notebook.keep_single_line)
+    shell.configurables[:] = [each for each in shell.configurables if each is not notebook.options]
+    notebook.close()
+    shell.config.pop("TinyMagic", None)
+    if loaded.config is not None:
+        shell.config["TinyMagic"] = loaded.config
