@@ -119,10 +119,10 @@ def _without_types(file: Any, types_column: str) -> tuple[Any, str]:
     names = file.schema_arrow.names[:-1]
     if len(set(names)) == len(names):
         table = file.read(columns=names)
-        # Its first row group is enough. pyarrow takes a name for a path as well, so what it picked is looked at.
-        first = file.read_row_groups(list(range(min(1, file.num_row_groups))), columns=[types_column])
-        if table.column_names == names and first.column_names == [types_column]:
-            return table, _first_text(first.column(0))
+        # One row of it is enough. pyarrow takes a name for a path as well, so what it picked is looked at.
+        first = next(file.iter_batches(1, row_groups=[0], columns=[types_column]), None) if table.num_rows else None
+        if table.column_names == names and (first is None or first.schema.names == [types_column]):
+            return table, "" if first is None else _first_text(first.column(0))
     table = file.read()
     return table.select(list(range(len(names)))), _first_text(table.column(len(names)))
 

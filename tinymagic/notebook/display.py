@@ -119,10 +119,14 @@ def _escape(sign: str) -> str:
 _FOOTER_STYLE = "margin: 0.3em 0 0; font-size: 0.85em; opacity: 0.75; white-space: pre-line; text-align: left"
 
 
+#: Old and new name of the class in which notebooks take no text between dollar signs for a formula.
+_NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
+
+
 def with_footer_html(table: str, footer: str | None) -> str:
     """Put the footer under a table in HTML."""
     under = f'\n<p style="{_FOOTER_STYLE}">{html.escape(footer)}</p>' if footer else ""
-    return f'<div class="tinymagic-result">\n{visible(table)}{under}\n</div>'
+    return f'<div class="tinymagic-result {_NO_FORMULAS}">\n{visible(table)}{under}\n</div>'
 
 
 def with_footer_text(table: str, footer: str | None) -> str:
@@ -173,6 +177,10 @@ class Presenter:
         data, metadata = self._shell.display_formatter.format(frame)
         self._shell.display_pub.publish(data=data, metadata=metadata)
 
+    def keep(self, frame: pd.DataFrame) -> None:
+        """Put *frame* into ``_`` and ``Out`` as if it had been displayed."""
+        self._shell.displayhook.update_user_ns(frame)
+
     def forget(self) -> None:
         """Forget the frames of this cell: shown again later, they are ordinary frames."""
         self._expected.clear()
@@ -211,12 +219,8 @@ class Presenter:
         entry = self._entry(frame)
         if entry is None:
             return self._bundle_of_others(frame)
-        import pandas as pd
-
         formatters = self._shell.display_formatter.formatters
-        with pd.option_context("display.html.use_mathjax", False):
-            table = formatters["text/html"](frame)
-            text = formatters["text/plain"](frame)
+        table, text = formatters["text/html"](frame), formatters["text/plain"](frame)
         bundle = {"text/plain": with_footer_text(text or repr(frame), entry.footer)}
         if table:
             bundle["text/html"] = with_footer_html(table, entry.footer)

@@ -47,11 +47,12 @@ class FailureCard:
 
 
 @contextlib.contextmanager
-def shown_as_card(line: Source | None = None) -> Iterator[None]:
+def shown_as_card(line: Source | None = None, *, interrupted: str = "interrupted.") -> Iterator[None]:
     """Let the errors of the block show as a card.
 
     Args:
         line: the magic's line, for problems that were found in it.
+        interrupted: what an interrupt means here.
     """
     from tinymagic.local import LaunchError
 
@@ -63,9 +64,7 @@ def shown_as_card(line: Source | None = None) -> Iterator[None]:
             attach(error, card(error, place=place, length=getattr(error, "length", 1)))
         raise
     except KeyboardInterrupt as interrupt:
-        attach(
-            interrupt, FailureCard(("KeyboardInterrupt: interrupted; what the server was doing for it is cancelled.",))
-        )
+        attach(interrupt, FailureCard((f"KeyboardInterrupt: {interrupted}",)))
         raise
 
 

@@ -66,17 +66,19 @@ def _scrub_names(names: MutableMapping[str, Any], secret: str) -> None:
 
 
 def _scrub_database(manager: Any, secret: str) -> None:
-    """Rewrite the rows; a database that cannot be written (it is switched off, or locked) holds nothing new of ours."""
+    """Rewrite the rows; when that cannot be done, say which file still holds the token."""
     database = getattr(manager, "db", None)
     if database is None or not getattr(manager, "enabled", True):
         return
-    # Any error of the database is a subclass of the driver's own Error, whose module we do not import for this.
-    with contextlib.suppress(Exception), database:
-        for column in ("source", "source_raw"):
-            database.execute(
-                f"UPDATE history SET {column} = replace({column}, ?, ?) WHERE instr({column}, ?)",
-                (secret, HIDDEN, secret),
-            )
+    try:
+        with database:
+            for column in ("source", "source_raw"):
+                database.execute(
+                    f"UPDATE history SET {column} = replace({column}, ?, ?) WHERE instr({column}, ?)",
+                    (secret, HIDDEN, secret),
+                )
+    except Exception as error:  # The driver's own errors: its module is not imported for this.
+        print(f"IPython's history {manager.hist_file} could not be changed ({error}): the token may be in it.")
 
 
 def _scrub_lines(secret: str) -> None:

@@ -258,7 +258,7 @@ class _Progress:
 
         self._bar.close()
         # A saved notebook keeps every state of the bar; what is said next takes their place.
-        clear_output(wait=True)
+        clear_output(wait=True)  # type: ignore[no-untyped-call]
 
     def begin(self, name: str) -> None:
         """Say what is loaded now."""

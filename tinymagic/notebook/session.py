@@ -42,7 +42,8 @@ class Session:
         if self._chosen is not None:
             return self._chosen
         found = _resolve(self._config())
-        key = (found.host, found.token, found.source, found.profile)
+        # A server that was started anew at the same place may have another token.
+        key = (found.host, found.token or _pid_of(found.host), found.source, found.profile)
         if self._found is None or self._found[0] != key:
             self._found = (key, self.connect())
         return self._found[1]
@@ -112,6 +113,12 @@ class Session:
         except ConfigurationError as error:
             return f"tinymagic: {error}"
         return f"tinymagic is connected to {found.host} ({found.source})."
+
+
+def _pid_of(host: str) -> int | None:
+    from tinymagic import local
+
+    return next((server.pid for server in local.running() if server.host == host), None)
 
 
 def _resolve(config: Mapping[str, str | None]) -> Any:

@@ -49,11 +49,12 @@ def run(
     """
     names = ChainMap(dict(local_names or {}), notebook.shell.user_ns)
     first_line, before = line_of_cell(_raw_cell(notebook), "%tbsql" if cell is None else "%%tbsql", line)
-    with shown_as_card(Source(line, first_line, before)):
+    interrupted = "interrupted; the query is cancelled on the server."
+    with shown_as_card(Source(line, first_line, before), interrupted=interrupted):
         arguments = parse_tbsql(line, cell, first_line=first_line, before=before)
         source = arguments.source if arguments.file is None else _read_file(arguments.file)
         frame = _query(notebook, arguments, source, names)
-    return _hand_over(notebook, arguments, frame)
+    return _hand_over(notebook, arguments, frame, is_cell=cell is not None)
 
 
 def _raw_cell(notebook: Notebook) -> str:
@@ -168,7 +169,9 @@ def _parameter_set(text: str, names: Mapping[str, Any]) -> Mapping[str, object]:
 # --- what becomes of the frame ----------------------------------------------------------------------------------------
 
 
-def _hand_over(notebook: Notebook, arguments: TbsqlArguments, frame: pd.DataFrame) -> pd.DataFrame | None:
+def _hand_over(
+    notebook: Notebook, arguments: TbsqlArguments, frame: pd.DataFrame, *, is_cell: bool
+) -> pd.DataFrame | None:
     """Store, display, both: the one place that decides.
 
     =====================  ==========================================================================
@@ -176,7 +179,7 @@ def _hand_over(notebook: Notebook, arguments: TbsqlArguments, frame: pd.DataFram
     target and show        stored, and displayed as the cell's value
     no target              the cell's value, displayed; an assignment displays nothing
     no target and show     displayed at once; for ``df = %tbsql --show ...``
-    no target and quiet    the cell's value, not displayed
+    no target and quiet    in ``_`` and ``Out``, not displayed; an assignment gets it
     =====================  ==========================================================================
     """
     stats = notebook.options.stats if arguments.stats is None else arguments.stats
@@ -189,7 +192,11 @@ def _hand_over(notebook: Notebook, arguments: TbsqlArguments, frame: pd.DataFram
                 print(footer)
             return None
         return presenter.expect(frame, footer)
+    if arguments.quiet and is_cell:
+        presenter.keep(frame)
+        return None
     if arguments.quiet:
+        # It may be assigned. When it is not, IPython's display is told that there is nothing to show.
         return presenter.expect(frame, footer, hidden=True)
     if arguments.show:
         presenter.show(frame, footer)

@@ -61,7 +61,8 @@ def run(notebook: Notebook, line: str) -> Any:
         TinybirdError: the command failed.
     """
     hidden = _hide_tokens(notebook, line)
-    with shown_as_card(Source(hidden, 1, "%tinybird ")), _without_tokens(line, hidden):
+    interrupted = "interrupted. What was sent before that may have been done: look before you repeat it."
+    with shown_as_card(Source(hidden, 1, "%tinybird "), interrupted=interrupted), _without_tokens(line, hidden):
         words = words_of(line)
         wanted = _help_wanted(words)
         if wanted is not None:

@@ -114,6 +114,22 @@ def test_a_saved_notebook_has_table_and_footer_once_and_no_token(server, tokens,
     assert not [piece for piece in pieces(signature) | {payload} if piece in text]
 
 
+def test_a_kernel_forgets_a_typed_token(server, tokens, clean_settings, monkeypatch):
+    """The history file of a kernel, after it has ended."""
+    monkeypatch.setenv("IPYTHONDIR", str(clean_settings / "ipython"))
+    token = tokens["workspace_admin_token"]
+    sources = ["%load_ext tinymagic", f"%tinybird login {token} --host {server.host}", "%tbsql SELECT 1 AS n", "In"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    history = clean_settings / "ipython" / "history.sqlite"
+    history.parent.mkdir()
+    NotebookClient(notebook, timeout=60, ipython_hist_file=str(history)).execute()
+    files = [path for path in (clean_settings / "ipython").rglob("*") if path.is_file()]
+    assert any(path.name == "history.sqlite" and b"%tinybird login" in path.read_bytes() for path in files)
+    kept = b"".join(path.read_bytes() for path in files) + str([cell.outputs for cell in notebook.cells]).encode()
+    _, payload, signature = token.split(".")
+    assert not [piece for piece in pieces(signature) | {payload} if piece.encode() in kept]
+
+
 def test_a_failed_query_stops_a_saved_notebook(server, tokens, clean_settings, monkeypatch):
     """The cell fails, and what is saved is the card."""
     monkeypatch.setenv("TB_TOKEN", tokens["workspace_admin_token"])
