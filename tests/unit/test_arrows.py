@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "api": {*PURE, "frames"},
     "frames": {"names", "regions"},
     "notebook": {*PURE, "api", "client", "errors", "frames", "profiles", "settings", "local"},
-    "local": {"names", "regions", "version"},
+    "local": PURE,
     "cli": {"version", "local", "demo"},
     "demo": {"local"},
     "__init__": {*PURE, "api", "client", "errors", "notebook"},

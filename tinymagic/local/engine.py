@@ -116,11 +116,15 @@ class InsertSummary:
 
 @dataclass
 class _Reader:
-    """A connection for reading. *cancelled* ones do not go back to the pool: a late KILL must not hit a stranger."""
+    """A connection for reading, which goes back to the pool unless it is *spoilt*.
+
+    After a failed query chDB may begin the next result with what the failed one had written; and a KILL that comes late
+    must not hit a stranger's query.
+    """
 
     connection: Any
     name: str
-    cancelled: bool = False
+    spoilt: bool = False
 
 
 def quote_identifier(name: str) -> str:
@@ -337,13 +341,15 @@ class Engine:
             self._run(connection, _setting_sql({**_USER_SQL_SETTINGS, "readonly": 1}), "Null", None)
         try:
             data: bytes = self._run(connection, sql, output_format, parameters).bytes()
-        finally:
-            with self._parsers_lock:
-                pooled = not self._closed and len(self._parsers) < MAX_CONCURRENT
-                if pooled:
-                    self._parsers.append(connection)
-            if not pooled:
-                connection.close()
+        except BaseException:
+            connection.close()  # See `_Reader`.
+            raise
+        with self._parsers_lock:
+            pooled = not self._closed and len(self._parsers) < MAX_CONCURRENT
+            if pooled:
+                self._parsers.append(connection)
+        if not pooled:
+            connection.close()
         return data
 
     def cancel(self, query_id: str) -> None:
@@ -352,7 +358,7 @@ class Engine:
             reader = self._running.get(query_id)
             if reader is None:
                 return
-            reader.cancelled = True
+            reader.spoilt = True
         self.execute(f"KILL QUERY WHERE Settings['log_comment'] = {quote_string(reader.name)} ASYNC")
 
     def version(self) -> str:
@@ -397,6 +403,9 @@ class Engine:
                     self._running[query_id] = reader
             try:
                 yield reader.connection
+            except BaseException:
+                reader.spoilt = True
+                raise
             finally:
                 self._put_back(key, reader, query_id)
 
@@ -416,7 +425,7 @@ class Engine:
         with self._readers_lock:
             if query_id is not None:
                 self._running.pop(query_id, None)
-            if not reader.cancelled and not self._closed:
+            if not reader.spoilt and not self._closed:
                 self._readers.setdefault(key, []).append(reader)
                 self._readers.move_to_end(key)
                 surplus = self._surplus_readers()

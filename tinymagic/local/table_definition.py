@@ -54,6 +54,11 @@ def read_schema(text: str) -> list[Column]:
         raise BadRequest(f"Invalid schema: {error}") from error
     if len(columns) > MOST_COLUMNS:
         raise BadRequest(f"Invalid schema: {len(columns)} columns, and a Data Source has at most {MOST_COLUMNS}.")
+    for column in columns:
+        if re.search(r"\bGeometry\b", column.type):  # Reading it as Parquet would end the engine.
+            raise BadRequest(
+                f"Invalid schema: the type Geometry of {column.name!r} is not supported; use Point or Polygon."
+            )
     return columns
 
 

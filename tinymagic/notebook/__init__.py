@@ -4,8 +4,11 @@
 |---|---|
 | `extension` | what do ``%load_ext`` and ``%unload_ext`` do? (magics, ``%config TinyMagic``) |
 | `session` | which Workspace does the next cell talk to? |
-| `arguments` | what does a magic's line say? (pure) |
-| `parameters` | which ``{{ }}`` are in a text, and what is sent instead? (pure) |
+| `arguments` | what does the line of ``%tbsql`` say? (pure) |
+| `options`, `words` | which options are on a line, and which words? (pure) |
+| `bindings` | which ``{{ }}`` are in a text? (pure) |
+| `parameters` | what is sent in their place, and what beside it? (pure) |
+| `templates` | which variables does a Tinybird template name? (pure) |
 | `values` | how is a Python value written so that the server reads the same value? (pure) |
 | `tbsql` | ``%tbsql`` and ``%%tbsql`` |
 | `tinybird` | ``%tinybird``: finds the command in the table, shows help |
@@ -13,6 +16,7 @@
 | `commands` | what the commands do, one file per noun |
 | `display` | the table and the line under it; nothing in data acts as markup |
 | `failures` | what a failed cell shows |
+| `problems` | what is wrong with a cell before anything is sent? |
 | `source` | where in the user's cell is offset N of the SQL? (pure) |
 | `history` | how is a token that was typed into a cell taken out of IPython's history? |
 | `samples` | the sample data sets |

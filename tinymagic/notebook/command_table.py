@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinymagic.notebook.arguments import Option
+from tinymagic.notebook.options import Option
 
 
 @dataclass(frozen=True)

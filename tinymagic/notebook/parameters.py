@@ -14,50 +14,16 @@ from types import ModuleType
 from typing import Any
 
 from tinymagic.names import near_names
+from tinymagic.notebook.bindings import Attribute, Binding, find_bindings
 from tinymagic.notebook.problems import CellProblem
+from tinymagic.notebook.templates import template_parameters
 from tinymagic.notebook.values import Unwritable, Written, write_identifier, write_value
-from tinymagic.sqltext import Token, is_template, meaningful, tokens
+from tinymagic.sqltext import is_template, meaningful
 
 #: Begins the name of every parameter that carries a value: Pipes that the query reads have parameters of their own.
 PREFIX = "tm_"
 
-FILTERS = ("ident",)
-
-_STEP_RE = re.compile(
-    r"""\s*(?:\.\s*(?P<name>[^\W\d]\w*)|\[\s*(?:(?P<index>-?\d+)|'(?P<single>[^'\\]*)'|"(?P<double>[^"\\]*)")\s*\])"""
-)
-_ROOT_RE = re.compile(r"\s*(?P<name>[^\W\d]\w*)")
-_FILTER_RE = re.compile(r"\s*\|\s*(?P<name>\w+)\s*$")
-#: A binding inside a string, and the way to write its text.
-_IN_STRING_RE = re.compile(r"""\{\{(?!!)\s*[^\W\d]\w*(?:\.\w+|\[[^\]\n]*\])*\s*(?:\|\s*\w+\s*)?\}\}""")
 _TAG_RE = re.compile(r"\{[{%#]")
-
-
-@dataclass(frozen=True)
-class Binding:
-    """One ``{{ }}`` in the SQL.
-
-    Attributes:
-        start: offset of its first brace.
-        end: offset after its last brace.
-        path: what is between the braces, without the filter.
-        root: the variable's name.
-        steps: keys and indexes from there on; an ``Attribute`` for a dotted one.
-        identifier: whether the filter ``ident`` is on it.
-    """
-
-    start: int
-    end: int
-    path: str
-    root: str
-    steps: tuple[Attribute | str | int, ...]
-    identifier: bool
-
-
-class Attribute(str):
-    """The name behind a dot: a key of a dictionary, an attribute of anything else."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -104,103 +70,6 @@ class Bound:
             return offset
         piece = next((each for each in reversed(self._pieces) if each.sent_start <= offset), self._pieces[0])
         return piece.start + (min(offset - piece.sent_start, len(piece.text)) if piece.verbatim else 0)
-
-
-def find_bindings(sql: str) -> list[Binding]:
-    """Return the bindings of *sql* in order.
-
-    Raises:
-        CellProblem: one is not closed, holds something else than a path, or stands in quotes.
-
-    Example:
-        >>> [binding.root for binding in find_bindings("SELECT {{ a.b }}, {'k': {{ c[0] }}}, '{%' -- {{ no }}")]
-        ['a', 'c']
-    """
-    found: list[Binding] = []
-    parts = tokens(sql)
-    place = 0
-    while place < len(parts):
-        token = parts[place]
-        if token.kind in ("string", "quoted"):
-            _check_quoted(token)
-        if not _opens(parts, place):
-            place += 1
-            continue
-        end = _closing(parts, place + 2)
-        if end is None:
-            raise CellProblem("This {{ has no }} behind it.", position=token.start, length=2)
-        found.append(_binding(sql, token.start, parts[end].end))
-        place = end + 1
-    return found
-
-
-def _opens(parts: list[Token], place: int) -> bool:
-    """Say whether two braces open here; of three, the last two do."""
-    texts = [each.text for each in parts[place : place + 3]]
-    return texts[:2] == ["{", "{"] and texts[2:] != ["{"]
-
-
-def _closing(parts: list[Token], place: int) -> int | None:
-    for at in range(place, len(parts) - 1):
-        if parts[at].text == "}" and parts[at + 1].text == "}":
-            return at + 1
-    return None
-
-
-def _check_quoted(token: Token) -> None:
-    inside = _IN_STRING_RE.search(token.text)
-    if inside:
-        bare = inside.group()
-        raise CellProblem(
-            f"{bare} stands in quotes, where nothing is bound: take the quotes away, the value brings its own. "
-            f"(For the braces themselves write {bare.replace('{{', '{{!', 1)}.)",
-            position=token.start + inside.start(),
-            length=len(bare),
-        )
-
-
-def _binding(sql: str, start: int, end: int) -> Binding:
-    inner = sql[start + 2 : end - 2]
-    where: dict[str, Any] = {"position": start, "length": end - start}
-    name_of_filter = _FILTER_RE.search(inner)
-    path = inner[: name_of_filter.start()] if name_of_filter else inner
-    if name_of_filter and name_of_filter["name"] not in FILTERS:
-        near = tuple(near_names(name_of_filter["name"], list(FILTERS)))
-        raise CellProblem(
-            f"There is no filter {name_of_filter['name']!r}; there is 'ident'.", suggestions=near, **where
-        )
-    root = _ROOT_RE.match(path)
-    if root is None:
-        raise CellProblem("Between {{ and }} stands the name of a variable.", **where)
-    steps: list[Attribute | str | int] = []
-    at = root.end()
-    while step := _STEP_RE.match(path, at):
-        steps.append(_step(step))
-        at = step.end()
-    rest = path[at:].strip()
-    if rest:
-        raise CellProblem(_not_a_path(path.strip(), rest), **where)
-    return Binding(start, end, " ".join(path.split()), root["name"], tuple(steps), name_of_filter is not None)
-
-
-def _step(step: re.Match[str]) -> Attribute | str | int:
-    if step["name"] is not None:
-        return Attribute(step["name"])
-    if step["index"] is not None:
-        return int(step["index"])
-    return str(step["single"] if step["single"] is not None else step["double"])
-
-
-def _not_a_path(path: str, rest: str) -> str:
-    if rest.startswith("("):
-        return (
-            f"{{{{ {path} }}}} is a call, and only names are bound: compute the value in Python first. "
-            "(For Tinybird's template functions make % the first line of the cell.)"
-        )
-    return f"{{{{ {path} }}}} is not a name, a dotted name or an index like ids[0]: compute the value in Python first."
-
-
-# --- binding ----------------------------------------------------------------------------------------------------------
 
 
 def bind(sql: str, names: Mapping[str, Any]) -> Bound:
@@ -349,75 +218,6 @@ def _keys(value: Any) -> list[str]:
     if names is None:
         names = [name for name in dir(value) if not name.startswith("_")]
     return [str(name) for name in names]
-
-
-# --- templates --------------------------------------------------------------------------------------------------------
-
-_STATEMENT_RE = re.compile(r"\{(?P<kind>[{%])(?!!)(?P<inner>.*?)(?:\}\}|%\})", re.DOTALL)
-
-
-def template_names(text: str) -> list[str]:
-    """Return the names of the parameters that a template uses, each once, in order.
-
-    Functions, and names that the template sets itself, are left out. What cannot be read is the server's affair.
-
-    Example:
-        >>> template_names("% SELECT {{Int32(n, 1)}} {% for x in items %} {{x}} {% if defined(day) %}")
-        ['n', 'items', 'day']
-    """
-    import ast
-
-    used: list[str] = []
-    own: set[str] = set()
-    for tag in _STATEMENT_RE.finditer(text):
-        tree = _syntax_of(tag["inner"].strip(), statement=tag["kind"] == "%")
-        functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)} if tree else set()
-        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)] if tree else []
-        for name in sorted(names, key=lambda each: (each.lineno, each.col_offset)):
-            if isinstance(name.ctx, ast.Store):
-                own.add(name.id)
-            elif id(name) not in functions and name.id not in used:
-                used.append(name.id)
-    return [name for name in used if name not in own]
-
-
-def _syntax_of(inner: str, *, statement: bool) -> Any:
-    import ast
-
-    if statement:
-        word, _, rest = inner.partition(" ")
-        if word == "for":
-            inner = f"for {rest}: pass"
-        elif word in ("if", "elif", "while", "set"):
-            inner = rest.strip()
-        else:
-            return None
-    try:
-        return ast.parse(inner)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-
-
-def template_parameters(text: str, names: Mapping[str, Any]) -> dict[str, object]:
-    """Return the variables that a template names and that are values; the others are left to its defaults.
-
-    Raises:
-        CellProblem: one is a DataFrame.
-    """
-    found: dict[str, object] = {}
-    for name in template_names(text):
-        if name not in names:
-            continue
-        value = names[name]
-        if isinstance(value, ModuleType) or callable(value) or value is None:
-            continue
-        if hasattr(value, "columns"):
-            raise CellProblem(
-                f"The template names {name!r}, which is a {type(value).__name__} here and cannot travel as a "
-                f"parameter. Give another value with --param {name}=..., or rename the variable.",
-            )
-        found[name] = value
-    return found
 
 
 # --- one text, from the user's SQL to the request ---------------------------------------------------------------------

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.redaction import HIDDEN, PIECE, Secret
 from tinymagic.names import near_names
-from tinymagic.notebook.arguments import Option, Word, parse_command, words_of
 from tinymagic.notebook.command_table import COMMANDS, NOUNS, Command, commands_of, words_at
 from tinymagic.notebook.failures import shown_as_card
 from tinymagic.notebook.history import scrub
+from tinymagic.notebook.options import parse_command
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.source import Source
+from tinymagic.notebook.words import Word, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -225,8 +226,3 @@ def _help_of_command(command: Command) -> str:
 def _columns(rows: list[tuple[str, str]]) -> list[str]:
     width = max(30, *(len(left) + 2 for left, _ in rows))
     return [f"  {left:<{width}}{right}" for left, right in rows]
-
-
-def option_help(options: tuple[Option, ...]) -> str:
-    """Return one line for each option, for docstrings."""
-    return "\n".join(_columns([(option.usage(), option.help) for option in options]))

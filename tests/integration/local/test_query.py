@@ -162,6 +162,28 @@ ERRORS = [
 ]
 
 
+class TestGeometryInParquet:
+    """The engine of chDB 4.4 does not survive writing a Geometry as Parquet; the server must."""
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT readWKT('POINT(1 2)') AS g",
+            "SELECT CAST((1., 2.)::Point, 'Geometry') AS g",
+            "SELECT [readWKT('POINT(1 2)')] AS g -- x",
+        ],
+    )
+    def test_is_refused(self, api, sql):
+        """A clear 400, and the next query works; in JSON the value comes."""
+        reply = api.sql(f"{sql}\nFORMAT Parquet")
+        assert (reply.status_code, "Geometry is not supported" in reply.json()["error"]) == (400, True)
+        assert api.sql(f"{sql}\nFORMAT JSON").status_code == 200
+
+    def test_the_word_alone_does_no_harm(self, api):
+        """A column may be called geometry."""
+        assert api.sql("SELECT 1 AS geometry FORMAT Parquet").content.startswith(b"PAR1")
+
+
 class TestErrors:
     @pytest.mark.parametrize(("q", "status", "text"), ERRORS)
     def test_text_and_status(self, api, q, status, text):
@@ -280,7 +302,18 @@ class TestTemplates:
 
     def test_hostile_values_come_back_equal(self, api):
         """What a value holds is data: quotes, backslashes, comments, braces, statements."""
-        for value in ["'", "\\", "\\'", "'; DROP TABLE x; --", "{{ q }}", "/* */", "é€😀", '"`', "a\nb\tc", "x' OR 1=1"]:
+        for value in [
+            "'",
+            "\\",
+            "\\'",
+            "'; DROP TABLE x; --",
+            "{{ q }}",
+            "/* */",
+            "é€😀",
+            '"`',
+            "a\nb\tc",
+            "x' OR 1=1",
+        ]:
             reply = api.sql("% SELECT {{String(v)}} AS v FORMAT JSONEachRow", v=value)
             assert reply.json() == {"v": value}
 

@@ -14,6 +14,7 @@ from tinymagic.local.errors import ApiError, BadRequest, CustomError, PayloadToo
 from tinymagic.local.formats import DEFAULT_FORMAT, content_type
 from tinymagic.local.sql_gate import QUERY_PAGE, SYNTAX_PAGE, SqlGate, TableName, not_found
 from tinymagic.local.template import CustomErrorCalled, Rendered, TemplateError, render
+from tinymagic.sqltext import split_format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,9 @@ _UNCOMPRESSED_FACTOR = 10
 
 #: More threads than this are no wish but a mistake.
 _MOST_THREADS = 1_024
+
+#: What a text must hold to make a value of the type Geometry; Data Sources cannot have such a column.
+_GEOMETRY_RE = re.compile(r"geometry|readwk[tb]", re.IGNORECASE)
 
 _QUOTED_NAME_RE = re.compile(r"[`']([^`']+)[`']")
 _WORKSPACE_DATABASE_RE = re.compile(r"`?\bw_[0-9a-f]{32}`?\.")
@@ -90,6 +94,8 @@ class QueryService:
         media_type = content_type(output_format)
         datasources = {record.name: record for record in self._catalog.datasources(access.workspace.id)}
         statement.require(lambda table: _may_read(access, datasources, table))
+        if output_format == "Parquet" and _GEOMETRY_RE.search(statement.sql):
+            self._refuse_geometry(statement.sql, access)
         try:
             result = self._engine.read(
                 statement.sql,
@@ -126,6 +132,19 @@ class QueryService:
             raise CustomError(error.body, error.code) from error
         except TemplateError as error:
             raise BadRequest(error.message, documentation=error.documentation) from error
+
+    def _refuse_geometry(self, sql: str, access: Access) -> None:
+        """Refuse a result with a column of the type Geometry: writing it as Parquet ends or hangs the engine (26.9)."""
+        described = self._engine.read(
+            f"DESCRIBE TABLE ({split_format(sql)[0]}\n)",
+            database=access.workspace.database,
+            timeout_s=self._limits.query_timeout_s,
+        )
+        if b"Geometry" in described.data:
+            raise BadRequest(
+                "[Error] The type Geometry is not supported in FORMAT Parquet. Ask for FORMAT JSON. (NOT_IMPLEMENTED)",
+                documentation=QUERY_PAGE,
+            )
 
     def _settings(self, request: QueryRequest) -> dict[str, Setting]:
         settings: dict[str, Setting] = {**OUTPUT_SETTINGS, **request.settings}

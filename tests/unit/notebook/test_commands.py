@@ -7,11 +7,12 @@ from importlib import import_module
 
 import pytest
 
-from tinymagic.notebook.arguments import TBSQL_OPTIONS, words_of
+from tinymagic.notebook.arguments import TBSQL_OPTIONS
 from tinymagic.notebook.command_table import COMMANDS, NOUNS, commands_of
 from tinymagic.notebook.extension import Notebook
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.tinybird import find_command, help_text
+from tinymagic.notebook.words import words_of
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))

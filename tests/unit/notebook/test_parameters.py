@@ -15,15 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinymagic.notebook.parameters import (
-    GivenText,
-    bind,
-    find_bindings,
-    prepare,
-    template_names,
-    template_parameters,
-)
+from tinymagic.notebook.bindings import find_bindings
+from tinymagic.notebook.parameters import GivenText, bind, prepare
 from tinymagic.notebook.problems import CellProblem
+from tinymagic.notebook.templates import template_names, template_parameters
 from tinymagic.notebook.values import Unwritable, write_identifier, write_value
 
 

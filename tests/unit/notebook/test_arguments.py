@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tinymagic.notebook.arguments import TBSQL_OPTIONS, Option, parse_command, parse_tbsql, words_of
+from tinymagic.notebook.arguments import TBSQL_OPTIONS, parse_tbsql
+from tinymagic.notebook.options import Option, parse_command
 from tinymagic.notebook.problems import CellProblem
+from tinymagic.notebook.words import words_of
 
 BODY = "SELECT 1"
 
