@@ -63,7 +63,7 @@ class TestUntouched:
 
 
 class TestPaths:
-    NAMES = {  # noqa: RUF012 - read only
+    NAMES = {
         "n": 5,
         "cfg": {"limit": 7, "a b": {"deep": [1, 2]}, "items": 3},
         "ids": [10, 20],
