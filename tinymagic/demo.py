@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,14 +57,17 @@ def _find_notebook() -> Path:
 def _execute(source: Path, output: Path) -> Any:
     try:
         import nbformat
+        from jupyter_client.manager import AsyncKernelManager
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError
     except ImportError as error:
         raise DemoError(f'The demo needs {error.name}. Run: pip install "tinymagic[demo]"') from error
 
     notebook = nbformat.read(source, as_version=4)
-    with _private_server(output / "demo-data"):
-        client = NotebookClient(notebook, timeout=_CELL_TIMEOUT_S, kernel_name="python3", on_cell_executed=_print_cell)
+    with _private_server(output / "demo-data"), tempfile.TemporaryDirectory() as sockets:
+        # Sockets in a private folder and not TCP: nobody else on the machine can listen to the kernel.
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=str(Path(sockets) / "kernel"))
+        client = NotebookClient(notebook, km=kernel, timeout=_CELL_TIMEOUT_S, on_cell_executed=_print_cell)
         try:
             client.execute(cwd=str(source.parent))
         except CellExecutionError as error:
@@ -76,9 +80,15 @@ def _private_server(data: Path) -> Iterator[None]:
     """Give the notebook's kernel data and state folders of its own, and stop the server that it started there."""
     from . import local
 
-    before = {name: os.environ.get(name) for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "TB_TOKEN", "TB_HOST")}
-    os.environ.update(XDG_DATA_HOME=str(data / "data"), XDG_STATE_HOME=str(data / "state"))
-    for name in ("TB_TOKEN", "TB_HOST"):
+    own = {
+        "XDG_DATA_HOME": str(data / "data"),
+        "XDG_STATE_HOME": str(data / "state"),
+        "TINYMAGIC_CONFIG_HOME": str(data / "config"),
+    }
+    hidden = ("TB_TOKEN", "TB_HOST", "TINYBIRD_TOKEN", "TINYBIRD_URL", "TINYBIRD_HOST")
+    before = {name: os.environ.get(name) for name in (*own, *hidden)}
+    os.environ.update(own)
+    for name in hidden:
         os.environ.pop(name, None)
     try:
         yield

@@ -7,6 +7,7 @@ imported, because that needs setuptools. In the files a missing value is written
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -146,11 +147,12 @@ def load(workspace: Workspace, name: str, *, force: bool = False) -> None:
     if not missing:
         print(f"{_list_of(sample.tables)} are loaded already. --force loads them again.")
         return
+    kept = len(sample.tables) - len(missing)
+    done = f"Loaded {_list_of(missing)}." + (f" {count_of(kept, 'more table')} had been loaded before." if kept else "")
     with _Progress(sum(table.rows for table in missing)) as progress:
         for table in missing:
             _load_table(workspace, table, folder, progress)
-    kept = len(sample.tables) - len(missing)
-    print(f"Loaded {_list_of(missing)}." + (f" {count_of(kept, 'more table')} had been loaded before." if kept else ""))
+        progress.end(done)
 
 
 def _list_of(tables: Any) -> str:
@@ -242,23 +244,20 @@ def schema_of(table: SampleTable, frame: pd.DataFrame) -> str:
 
 
 class _Progress:
-    """A bar of rows, in the terminal's and the notebook's plain output; it is gone when all is done."""
+    """A bar of rows that what is said at the end takes the place of, in the terminal and in the saved notebook."""
 
     def __init__(self, rows: int) -> None:
         from tqdm import tqdm
 
         # As text and not as widget: the bar must not import ipywidgets, and a saved notebook shows text everywhere.
-        self._bar = tqdm(total=rows, unit=" rows", unit_scale=True, leave=False, mininterval=0.4, file=sys.stdout)
+        self._out = _Line() if _in_kernel() else sys.stdout
+        self._bar = tqdm(total=rows, unit=" rows", unit_scale=True, leave=False, mininterval=0.4, file=self._out)
 
     def __enter__(self) -> _Progress:  # noqa: PYI034 - typing.Self needs Python 3.11
         return self
 
     def __exit__(self, *_: object) -> None:
-        from IPython.display import clear_output
-
         self._bar.close()
-        # A saved notebook keeps every state of the bar; what is said next takes their place.
-        clear_output(wait=True)  # type: ignore[no-untyped-call]
 
     def begin(self, name: str) -> None:
         """Say what is loaded now."""
@@ -267,3 +266,34 @@ class _Progress:
     def add(self, rows: int) -> None:
         """Count rows that are stored."""
         self._bar.update(rows)
+
+    def end(self, text: str) -> None:
+        """Take the bar away and say *text*."""
+        self._bar.close()
+        self._out.write(f"{text}\n")
+
+
+class _Line(io.TextIOBase):
+    """A line of a notebook's output that every write replaces, so that a saved notebook keeps the last one only."""
+
+    def __init__(self) -> None:
+        from IPython.display import DisplayHandle
+
+        handle: Any = DisplayHandle  # IPython is not typed.
+        self._handle = handle()
+        self._shown = False
+
+    def write(self, text: str) -> int:
+        """Show what stands behind the last return to the beginning of the line."""
+        line = text.rstrip("\n").rpartition("\r")[2].rstrip()
+        if line:
+            show = self._handle.update if self._shown else self._handle.display
+            show({"text/plain": line}, raw=True)
+            self._shown = True
+        return len(text)
+
+
+def _in_kernel() -> bool:
+    from IPython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")

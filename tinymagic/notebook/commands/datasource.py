@@ -34,7 +34,7 @@ def ls(call: Call) -> pd.DataFrame:
             "engine": [str(each.engine.get("engine") or "") for each in sources],
             "sorting_key": [str(each.engine.get("engine_sorting_key") or "") for each in sources],
             "quarantine_rows": _integers([each.quarantine_rows for each in sources]),
-            "updated_at": [each.updated_at for each in sources],
+            "updated_at": pd.to_datetime([each.updated_at for each in sources], errors="coerce").floor("s"),
         }
     )
     return frame
