@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tinymagic import local
+from tinymagic.api.errors import TinybirdError
 from tinymagic.api.hosts import is_local_host
+from tinymagic.api.redaction import Secret
 from tinymagic.api.workspace import Workspace, local_token
 from tinymagic.settings import Connection, resolve
 
@@ -53,19 +55,30 @@ def connect(
         >>> connect("p.some.token", "http://localhost:7181")
         Workspace('http://localhost:7181', source='the token and host given')
     """
-    found = resolve(
-        token=token, host=host, region=region, profile=profile, config=config, folder=folder, embedded=local.find
-    )
-    return Workspace(
-        found.host,
-        # A server on this machine hands its token out itself.
-        found.token or local_token(found.host),
-        timeout_s=timeout_s,
-        source=found.source,
-        profile=found.profile,
-        on_wait=on_wait,
-        embedded=_is_embedded(found),
-    )
+    secret, token = Secret(token or ""), None
+    try:
+        found = resolve(
+            token=secret.reveal() or None,
+            host=host,
+            region=region,
+            profile=profile,
+            config=config,
+            folder=folder,
+            embedded=local.find,
+        )
+        return Workspace(
+            found.host,
+            # A server on this machine hands its token out itself.
+            found.token or local_token(found.host),
+            timeout_s=timeout_s,
+            source=found.source,
+            profile=found.profile,
+            on_wait=on_wait,
+            embedded=_is_embedded(found),
+        )
+    except TinybirdError as error:
+        # The frames below have the token among their variables, which verbose tracebacks show.
+        raise error.with_traceback(None) from None
 
 
 def _is_embedded(found: Connection) -> bool:

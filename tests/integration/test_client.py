@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from tinymagic.api.errors import (
     Cancelled,
     Conflict,
     Forbidden,
+    InsecureHost,
     NotFound,
     QueryError,
     QueryTimeout,
@@ -56,6 +58,14 @@ class TestConnect:
         with tinymagic.connect("p.wrong.token", server.host) as ws, pytest.raises(Forbidden) as caught:
             ws.info()
         assert "wrong.token" not in str(caught.value)
+
+    def test_the_token_is_in_no_frame_of_an_error(self):
+        token = "p.eyJ1IjogIjEifQ.marked-token-of-this-test"
+        with pytest.raises(InsecureHost) as caught:
+            tinymagic.connect(token=token, host="http://example.com")
+        frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]
+        assert frames  # The first one is this test's own.
+        assert all(token not in repr(value) for frame in frames for value in frame.f_locals.values())
 
 
 class TestQueries:
@@ -102,6 +112,9 @@ class TestQueries:
             ("%\nSELECT {{Int32(n, 1)}} AS a, 'é', x y z", QueryError, "z"),
             ("SELECT (1", QueryError, ""),
             ("SELECT 1 -- note\n, 'open", QueryError, "'open"),
+            ("SELECT 1 +", QueryError, ""),
+            ("SELECT 1,", QueryError, ""),
+            ("SELECT 1 FROM", QueryError, ""),
         ],
     )
     def test_errors_tell_the_place_in_the_users_text(self, ws, q, kind, word, limit, wire):
@@ -114,6 +127,12 @@ class TestQueries:
         assert error.request_id
         assert "__tinymagic" not in str(error)
         assert "FORMAT " not in error.message.partition("Expected one of")[0]
+
+    @pytest.mark.parametrize("q", ["SELECT NULL AS n", "SELECT [] AS a", "SELECT toIntervalDay(1) AS i"])
+    def test_types_without_a_parquet_form_come_by_json(self, ws, q):
+        frame = ws.sql(q, format="parquet")
+        assert frame.attrs["tinybird"]["format"] == "JSONCompact"
+        pd.testing.assert_frame_equal(frame, ws.sql(q, format="json"))
 
     def test_a_long_query(self, ws):
         assert ws.sql(f"SELECT length('{'x' * 6000}') AS n").n.tolist() == [6000]
@@ -169,6 +188,12 @@ class TestDataSources:
         assert ws.datasources.append(flights, tmp_path / "more.csv").rows == 1
         assert ws.sql(f"SELECT count() AS n FROM {flights}").n[0] == 5
         assert ws.datasources.get(flights).quarantine_rows == 1
+
+    def test_columns_that_the_data_source_lacks_are_named(self, ws):
+        ws.datasources.create("lacking", "`a` Int64 `json:$.a`, `b` Int64 `json:$.b`")
+        report = ws.datasources.append("lacking", pd.DataFrame({"a": [1], "b": [2], "c d": [3]}))
+        assert (report.rows, report.ignored_columns) == (1, ("c d",))
+        assert report.sentence() == "1 row stored. Not in the Data Source, so not stored: c d."
 
     def test_replace(self, ws, flights):
         ws.datasources.replace(flights, FLIGHTS.head(1), condition="carrier = 'UA'")

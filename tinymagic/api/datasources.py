@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import quote
@@ -146,6 +146,7 @@ class ImportReport:
         import_id: under which the quarantine knows this import, or ``None``.
         datasource: the Data Source as the reply describes it, or ``None``.
         raw: the whole reply.
+        ignored_columns: columns of the DataFrame that the Data Source does not have, as far as the reply tells its own.
     """
 
     rows: int | None
@@ -156,6 +157,7 @@ class ImportReport:
     import_id: str | None
     datasource: DataSource | None
     raw: Mapping[str, Any] = field(repr=False)
+    ignored_columns: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -181,7 +183,12 @@ class ImportReport:
         told = self.quarantined or self.invalid_lines
         why = f" The service says: {self.error.rstrip('.')}." if self.error and not told else ""
         twice = " Do not send all of them again: the stored rows would be there twice."
-        return said[0].upper() + said[1:] + "." + why + (twice if not self.complete and self.rows != 0 else "")
+        ignored = f" Not in the Data Source, so not stored: {', '.join(self.ignored_columns)}."
+        return (
+            f"{said[0].upper()}{said[1:]}.{why}"
+            + (ignored if self.ignored_columns else "")
+            + (twice if not self.complete and self.rows != 0 else "")
+        )
 
     @classmethod
     def of(cls, reply: Mapping[str, Any], *, mode: Mode = "append") -> ImportReport:
@@ -469,7 +476,8 @@ class DataSources:
         )
         wait_s = max(self._transport.timeout_s, _IMPORT_TIMEOUT_S) if timeout_s is None else timeout_s
         reply = self._transport.send(request, timeout_s=wait_s, cancellation=cancellation)
-        return ImportReport.of(reply.json_object(), mode=mode)
+        report = ImportReport.of(reply.json_object(), mode=mode)
+        return replace(report, ignored_columns=_ignored_columns(upload, report))
 
 
 def _path(name: str) -> str:
@@ -537,6 +545,16 @@ def _frame_of(rows: Sequence[Any]) -> pd.DataFrame:
     except (TypeError, ValueError, AttributeError) as error:
         raise InvalidInput(f"These rows make no table: {error}.") from None
     return frame
+
+
+def _ignored_columns(upload: Upload, report: ImportReport) -> tuple[str, ...]:
+    if upload.frame is None or report.datasource is None or not report.datasource.columns:
+        return ()
+    from tinymagic.frames.outgoing import unique_names
+
+    known = {column.name for column in report.datasource.columns}
+    labels = [str(label) for label in upload.frame.columns]
+    return tuple(label for label, name in zip(labels, unique_names(labels), strict=True) if name not in known)
 
 
 def _rows(count: int, what: str) -> str:

@@ -38,6 +38,9 @@ _OUTPUT_SETTINGS: dict[WireFormat, dict[str, str]] = {
     "Parquet": {"output_format_parquet_string_as_string": "1"},
 }
 
+#: What ClickHouse says of a type that Parquet has no form for, such as Interval or NULL without a type.
+_NO_PARQUET_FORM = ("UNKNOWN_TYPE", "NOT_IMPLEMENTED")
+
 #: ClickHouse's own header with statistics, for formats that carry none. Optional.
 _SUMMARY_HEADER = "x-clickhouse-summary"
 
@@ -141,8 +144,8 @@ class Query:
         try:
             return self._parquet_frame(asked)
         except QueryError as error:
-            # A type that Parquet cannot carry fails only here; and an error in JSON speaks less of our own wrapper.
-            if format == "parquet" or error.status != 400:
+            # A type that Parquet has no form for fails only here; and an error in JSON speaks less of our own wrapper.
+            if error.status != 400 or (format == "parquet" and error.code_name not in _NO_PARQUET_FORM):
                 raise
             return self._json_frame(asked)
 

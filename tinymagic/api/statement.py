@@ -189,11 +189,15 @@ def compose(
     rows = 0 if only_types else None if limit is None else limit + 1
     # What a template will be is known only after rendering; nearly all are a SELECT.
     wrappable = statement_kind(kept) in _WRAPPABLE or (template and not statement_kind(kept))
-    wrapped = wrappable and (rows is not None or wire_format == "Parquet")
-    if not wrapped:
-        # A statement that gives no frame, or could not be wrapped, goes as it is: errors then speak of the user's text.
+    if not wrappable:
+        # A statement that gives no frame, or cannot be wrapped, goes as it is: errors then speak of the user's text.
         text = f"{lead}{kept}\nFORMAT JSONCompact" if kept.strip() else given
         return Statement(text, "JSONCompact", given, kept, kept_start, len(lead), wrapped=False)
+    if rows is None and wire_format == "JSONCompact":
+        # Without the brackets, "SELECT 1 +" would take our FORMAT for a name and complain of that.
+        head = f"{lead}(\n"
+        text = f"{head}{kept}\n)\nFORMAT JSONCompact"
+        return Statement(text, "JSONCompact", given, kept, kept_start, len(head), wrapped=False)
     types = f", toTypeName(tuple(*)) AS {TYPES_COLUMN}" if wire_format == "Parquet" else ""
     head = f"{lead}SELECT *{types} FROM (\n"
     tail = "\n)" + (f" LIMIT {rows}" if rows is not None else "") + f"\nFORMAT {wire_format}"

@@ -15,7 +15,8 @@ Two steps, because the first depends on the text only and is cached:
    where a column or a table may be meant) is *optional*: when it is a resource the caller must be allowed to read it,
    and when it is not the engine finds the CTE or column. So a CTE in one place cannot hide a table in another.
 
-Behind the gate stands the engine's ``readonly`` (see `engine.py`), which alone would stop writes, files and sockets.
+What the gate does not know it refuses: kinds of nodes (`_KNOWN_NODES`) as well as names. Behind it stands the engine's
+``readonly`` (see `engine.py`), which alone would stop writes and table functions, but not the function ``file()``.
 """
 
 from __future__ import annotations
@@ -115,6 +116,23 @@ _KIND_OF_WORD = {
     "WATCH": "WatchQuery",
 }
 
+#: Kinds of nodes that the walk understands, so that a new way to name a function or table cannot pass unseen.
+_KNOWN_NODES = frozenset(
+    """
+    SelectWithUnionQuery SelectIntersectExceptQuery SelectQuery Subquery ExpressionList
+    WithElement TablesInSelectQuery TablesInSelectQueryElement TableExpression TableJoin ArrayJoin SampleRatio
+    TableIdentifier Identifier Literal Function QueryParameter SetQuery
+    Asterisk QualifiedAsterisk ColumnsRegexpMatcher ColumnsListMatcher
+    QualifiedColumnsRegexpMatcher QualifiedColumnsListMatcher ColumnsTransformerList ColumnsApplyTransformer
+    ColumnsExceptTransformer ColumnsReplaceTransformer ColumnsReplaceTransformerReplacement
+    OrderByElement InterpolateElement WindowDefinition WindowListElement
+    """.split()
+)
+
+_HIGHER_ORDER_SQL = "SELECT lower(name) FROM system.functions WHERE higher_order"
+
+_TOO_DEEP = "Maximum parse depth exceeded: the query is nested too deeply"
+
 _CACHED_STATEMENTS = 1_000
 
 _PARSE_SQL = """
@@ -178,6 +196,8 @@ class SqlGate:
         self._engine = engine
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, Statement] = OrderedDict()
+        # They take the name of another function as an argument: arrayMap(file, [...]).
+        self._higher_order = frozenset(engine.parse(_HIGHER_ORDER_SQL, output_format="TSVRaw").decode().split())
 
     def check(self, sql: str) -> Statement:
         """Find out what *sql* is, and refuse all but one harmless SELECT or DESCRIBE.
@@ -192,7 +212,10 @@ class SqlGate:
             if known is not None:
                 self._seen.move_to_end(sql)
                 return known
-        statement = self._check(sql)
+        try:
+            statement = self._check(sql)
+        except RecursionError:
+            raise _refused(_TOO_DEEP) from None
         with self._lock:
             self._seen[sql] = statement
             if len(self._seen) > _CACHED_STATEMENTS:
@@ -212,7 +235,7 @@ class SqlGate:
         kind = str(tree.get("type"))
         if kind not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery", "SelectQuery"):
             raise _wrong_kind(_KINDS.get(kind, kind))
-        reading = _Reading.of(tree)
+        reading = _Reading.of(tree, self._higher_order)
         run = text if written == rewritten else rewritten
         if reading.settings:
             run = self._without_settings(tree)
@@ -294,15 +317,16 @@ class SqlGate:
 class _Reading:
     """What a walk over the tree found."""
 
-    def __init__(self) -> None:
+    def __init__(self, higher_order: frozenset[str]) -> None:
+        self._higher_order = higher_order
         self.tables: set[TableName] = set()
         self.optional_tables: set[TableName] = set()
         self.settings: dict[str, Setting] = {}
         self.readonly = 1
 
     @classmethod
-    def of(cls, tree: dict[str, Any]) -> _Reading:
-        reading = cls()
+    def of(cls, tree: dict[str, Any], higher_order: frozenset[str]) -> _Reading:
+        reading = cls(higher_order)
         nodes = list(_nodes(tree))
         ctes = {str(node.get("name")) for node in nodes if node["type"] == "WithElement"}
         table_functions = {
@@ -312,12 +336,16 @@ class _Reading:
             if node.get("out_file") is not None:
                 raise _refused("INTO OUTFILE is not allowed: the rows come back in the reply")
             kind = node["type"]
+            if kind not in _KNOWN_NODES:
+                raise _refused(f"{kind} is not supported here")
             if kind == "TableIdentifier":
                 reading._add_table(_parts(node), ctes)
             elif kind == "Identifier":
                 _check_identifier(node)
             elif kind == "SetQuery":
                 reading._add_settings(node)
+            elif kind == "ColumnsApplyTransformer" and node.get("func_name"):
+                _check_function(str(node["func_name"]), by_name=True)
             elif kind == "Function" and id(node) in table_functions:
                 _check_table_function(str(node["name"]))
                 if str(node["name"]).lower() in _READONLY_2_TABLE_FUNCTIONS:
@@ -349,9 +377,12 @@ class _Reading:
     def _add_function(self, node: dict[str, Any]) -> None:
         name = str(node["name"])
         low = name.lower()
-        if low in _RESTRICTED_FUNCTIONS or low in _AI_FUNCTIONS or low.startswith("__"):
-            raise _refused(f"Usage of function {name} is restricted. {_CONTACT}")
+        _check_function(name)
         arguments = [each for each in (node.get("arguments") or {}).get("children") or [] if isinstance(each, dict)]
+        if low in self._higher_order:
+            for argument in arguments:
+                if argument["type"] == "Identifier" and len(_parts(argument)) == 1:
+                    _check_function(_parts(argument)[0], by_name=True)
         if _NAMING_FUNCTION_RE.fullmatch(low) and arguments:
             self.tables.add(_named_table(name, arguments[0]))
         if low in _IN_FUNCTIONS and len(arguments) > 1:
@@ -400,6 +431,14 @@ def _check_identifier(node: dict[str, Any]) -> None:
     parts = _parts(node)
     if len(parts) > 1 and _DATABASE_RE.fullmatch(parts[0]):
         raise not_found((parts[0], ".".join(parts[1:])))
+
+
+def _check_function(name: str, *, by_name: bool = False) -> None:
+    """Refuse a restricted function; *by_name* one that names a table too, as then its arguments are not to be seen."""
+    low = name.lower()
+    restricted = low in _RESTRICTED_FUNCTIONS or low in _AI_FUNCTIONS or low.startswith("__")
+    if restricted or (by_name and (_NAMING_FUNCTION_RE.fullmatch(low) or low in _IN_FUNCTIONS)):
+        raise _refused(f"Usage of function {name} is restricted. {_CONTACT}")
 
 
 def _check_table_function(name: str) -> None:

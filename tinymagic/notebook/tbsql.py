@@ -95,11 +95,11 @@ def _query(notebook: Notebook, arguments: TbsqlArguments, source: Source, names:
         )
     except TinybirdError as error:
         if arguments.show_sql:
-            _print_sql(bound.text, bound)
+            print(workspace.redact(sql_text(bound.text, bound)))
         _place(error, bound, source, workspace)
         raise
     if arguments.show_sql:
-        _print_sql(frame.attrs["tinybird"]["sql"], bound)
+        print(workspace.redact(sql_text(frame.attrs["tinybird"]["sql"], bound)))
     return frame
 
 
@@ -210,8 +210,8 @@ def _cut_notice(frame: pd.DataFrame) -> str | None:
     return footer_text({**facts, "statistics": None, "wall_s": None}) if facts["truncated"] else None
 
 
-def _print_sql(text: str, bound: Bound) -> None:
-    """Print the text that is sent and what travels beside it; a piece of template shows where each value goes."""
+def sql_text(text: str, bound: Bound) -> str:
+    """Return the text that is sent and what travels beside it; a piece of template shows where each value goes."""
     lines = [visible(text.strip("\n"))]
     for value in bound.values:
         if value.parameter:
@@ -223,7 +223,7 @@ def _print_sql(text: str, bound: Bound) -> None:
     for name, given in bound.parameters.items():
         if name not in ours:
             lines.append(f"-- {name} = {_shown(given)}")
-    print("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _shown(value: object) -> str:

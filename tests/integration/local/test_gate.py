@@ -50,6 +50,18 @@ def run(services):
 
 
 ATTACKS = """
+SELECT * APPLY(file) FROM (SELECT '/etc/hostname' AS a)
+SELECT COLUMNS('a') APPLY(file) FROM (SELECT '/etc/hostname' AS a)
+SELECT t.* APPLY(sleep) FROM (SELECT 1 AS a) AS t
+SELECT * APPLY(x -> file(x)) FROM (SELECT '/etc/hostname' AS a)
+SELECT * APPLY(joinGet('a', 'b')) FROM (SELECT 1 AS a)
+SELECT arrayMap(file, ['/etc/hostname'])
+SELECT arrayMap(`FILE`, ['/etc/hostname'])
+SELECT arrayMap((file AS f), ['/etc/hostname'])
+SELECT arrayFilter(sleep, [1])
+SELECT mapApply(file, map('a', 'b'))
+SELECT arrayMap(dictGet, ['a'], ['b'])
+SELECT * REPLACE (file('/etc/hostname') AS a) FROM (SELECT 1 AS a)
 SELECT * FROM file('/etc/passwd', 'LineAsString', 's String')
 SELECT * FROM url('http://127.0.0.1/', 'CSV', 'a String')
 SELECT * FROM s3('http://127.0.0.1/b/f.csv', 'CSV', 'a String')
@@ -228,6 +240,12 @@ def test_newline_in_an_identifier_hides_nothing(run):
 
 
 LEGAL = """
+SELECT arraySort(x -> -x, [1, 2]), arrayMap(negate, [1])
+SELECT * APPLY(sum) FROM (SELECT 1 AS a)
+SELECT COLUMNS('a') APPLY(quantiles(0.9)) FROM (SELECT 1 AS a)
+SELECT * REPLACE (1 AS a) FROM (SELECT 2 AS a)
+SELECT version, file, user FROM (SELECT 1 AS version, 2 AS file, 3 AS user)
+SELECT number, 1 AS x FROM numbers(3) ORDER BY number WITH FILL FROM 0 TO 9 STEP 2 INTERPOLATE (x AS x + 1)
 SELECT a, count() AS c FROM events WHERE b LIKE '%x;y%' GROUP BY a WITH TOTALS HAVING c > 0 ORDER BY c DESC LIMIT 2 BY a
 WITH x AS (SELECT * FROM events) SELECT * FROM x
 WITH events AS (SELECT 1 AS a) SELECT * FROM events
@@ -310,3 +328,9 @@ class TestScopes:
         assert run("SELECT count() FROM private", {"type": "WORKSPACE:READ_ALL"}) == "0\n"
         with pytest.raises(ApiError, match="not found"):
             run("SELECT * FROM events", {"type": "DATASOURCES:APPEND", "resource": "events"})
+
+
+@pytest.mark.parametrize("sql", [f"SELECT {'abs(' * 400}1{')' * 400}", f"SELECT {'(' * 400}1{')' * 400}"])
+def test_deep_nesting_is_a_bad_request(api, sql):
+    """Neither the parser's nor our own recursion ends in a failure of the server."""
+    assert api.sql(sql).status_code == 400

@@ -55,7 +55,7 @@ class TestFrames:
         told = frame.attrs["tinybird"]
         assert told == json.loads(json.dumps(told))
         assert {**told, "wall_s": 0, "bytes_received": 0} == {
-            "sql": "SELECT n, s FROM t\nFORMAT JSONCompact",
+            "sql": "(\nSELECT n, s FROM t\n)\nFORMAT JSONCompact",
             "parameters": {"a": "1,2"},
             "columns": [["n", "UInt8"], ["s", "String"]],
             "statistics": STATISTICS,
@@ -73,7 +73,7 @@ class TestFrames:
         assert told["wall_s"] > 0
         assert told["bytes_received"] > 100
         assert server.seen[0].query == {
-            "q": "SELECT n, s FROM t\nFORMAT JSONCompact",
+            "q": "(\nSELECT n, s FROM t\n)\nFORMAT JSONCompact",
             "output_format_json_quote_denormals": "1",
             "a": "1,2",
         }
@@ -101,7 +101,7 @@ class TestFrames:
         ws.sql(query, params={"p": "v"}, pipeline="pipe")
         seen = server.seen[0]
         assert seen.method == method
-        assert seen.parameters["q"] == f"{query}\nFORMAT JSONCompact"
+        assert seen.parameters["q"] == f"(\n{query}\n)\nFORMAT JSONCompact"
         assert (seen.parameters["p"], seen.parameters["pipeline"]) == ("v", "pipe")
         assert (seen.query == {}) is (method == "POST")
 

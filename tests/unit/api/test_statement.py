@@ -15,9 +15,9 @@ class TestCompose:
     @pytest.mark.parametrize(
         ("given_", "options", "text"),
         [
-            ("SELECT 1", {}, "SELECT 1\nFORMAT JSONCompact"),
-            ("SELECT 1; -- note", {}, "SELECT 1\nFORMAT JSONCompact"),
-            ("SELECT 1 FORMAT CSV;", {}, "SELECT 1\nFORMAT JSONCompact"),
+            ("SELECT 1", {}, "(\nSELECT 1\n)\nFORMAT JSONCompact"),
+            ("SELECT 1; -- note", {}, "(\nSELECT 1\n)\nFORMAT JSONCompact"),
+            ("SELECT 1 FORMAT CSV;", {}, "(\nSELECT 1\n)\nFORMAT JSONCompact"),
             ("SELECT ';' -- x\n", {"limit": 5}, "SELECT * FROM (\nSELECT ';'\n) LIMIT 6\nFORMAT JSONCompact"),
             (
                 "with a as (select 1) select * from a",
@@ -38,13 +38,13 @@ class TestCompose:
                 {"limit": 9},
                 "%\nSELECT * FROM (\n\nSELECT {{Int32(n)}}\n) LIMIT 10\nFORMAT JSONCompact",
             ),
-            ("  % SELECT 1 FORMAT JSON", {}, "%\n SELECT 1\nFORMAT JSONCompact"),
+            ("  % SELECT 1 FORMAT JSON", {}, "%\n(\n SELECT 1\n)\nFORMAT JSONCompact"),
             (
                 "%{% if defined(x) %} SELECT 1 {% end %}",
                 {"limit": 1},
                 "%\nSELECT * FROM (\n{% if defined(x) %} SELECT 1 {% end %}\n) LIMIT 2\nFORMAT JSONCompact",
             ),
-            ("% SELECT 1 {# note #}", {}, "%\n SELECT 1 {# note #}\nFORMAT JSONCompact"),
+            ("% SELECT 1 {# note #}", {}, "%\n(\n SELECT 1 {# note #}\n)\nFORMAT JSONCompact"),
             ("", {"limit": 2}, ""),
             (" -- nothing", {"limit": 2}, " -- nothing"),
         ],
