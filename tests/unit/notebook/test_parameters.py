@@ -202,7 +202,7 @@ class TestValues:
             (None, "NULL", None),
             (pd.NA, "NULL", None),
             (pd.NaT, "NULL", None),
-            (np.datetime64("NaT"), "NULL", None),
+            (np.datetime64("NaT", "ns"), "NULL", None),
             ([], "[]", None),
             ([1, 2], "CAST({{Array(p, 'Int64')}}, 'Array(Int64)')", "1,2"),
             (["a,b"], "JSONExtract({{String(p)}}, 'Array(String)')", '["a,b"]'),
