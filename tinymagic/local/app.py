@@ -11,6 +11,8 @@ tokens.
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import importlib
 import importlib.util
 import logging
@@ -22,12 +24,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from .engine import DiskFull, EngineEnding
 from .errors import ApiError, BadRequest, Forbidden, MethodNotAllowed, NotFound, ServerError, UriTooLong
 from .http import json_response
 from .permissions import check_routes
 from .services import Services
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.responses import Response
     from starlette.routing import Route
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,10 +46,15 @@ logger = logging.getLogger("tinymagic.local")
 #: Modules of `routes/`; each has ROUTES. The order matters only where one path could match two templates.
 _ROUTE_MODULES = ("health", "regions", "workspace", "tokens", "query", "datasources")
 
+#: No room, over the largest size of a file, over the user's quota.
+_FULL_DISK_ERRNOS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
-def create_app(engine: Engine, catalog: Catalog, limits: Limits, *, port: int = 0) -> Starlette:
+def create_app(
+    engine: Engine, catalog: Catalog, limits: Limits, *, port: int = 0, spool: Path | None = None
+) -> Starlette:
     """Build the application over an open engine and catalogue.
 
     Args:
@@ -52,8 +62,9 @@ def create_app(engine: Engine, catalog: Catalog, limits: Limits, *, port: int = 
         catalog: what exists; gets its first workspace and tokens here when it is empty.
         limits: sizes, times, rates.
         port: the port it will listen on; URLs in replies name it.
+        spool: folder for uploads, emptied now; a temporary one when ``None``.
     """
-    services = Services.build(engine, catalog, limits, port=port)
+    services = Services.build(engine, catalog, limits, port=port, spool=spool)
     routes = load_routes()
     check_routes(routes)
     app = Starlette(
@@ -107,17 +118,18 @@ class FrontDoor:
             return  # There is nobody to answer.
         except ApiError as error:
             response = _reply(error)
-        except Exception as error:
-            _log_failure(request_id, scope, error)
+        except asyncio.CancelledError:
+            # The server ends and will not wait any longer for the thread that does the work.
             if started:
                 raise
-            response = _reply(
-                ServerError(
-                    "The embedded Tinybird failed on this request. It is a mistake of tinymagic, not of the request; "
-                    f"the server's log has the details under request id {request_id}.",
-                    request_id=request_id,
-                )
-            )
+            response = _reply(_ending())
+        except Exception as error:
+            known = _no_mistake(error)
+            if known is None or started:
+                _log_failure(request_id, scope, error)
+            if started:
+                raise
+            response = _reply(known or _mistake(request_id))
         if response is not None:
             await response(scope, receive, send_marked)
 
@@ -135,6 +147,39 @@ class FrontDoor:
         limit = self._limits.url_bytes
         if limit is not None and len(scope.get("raw_path") or b"") + len(scope["query_string"]) > limit:
             raise UriTooLong(f"The URL is over the limit of {limit} bytes. Send the parameters in a POST body.")
+
+
+def _no_mistake(error: Exception) -> ApiError | None:
+    """Return what to answer when neither the request nor our code is to blame."""
+    if isinstance(error, EngineEnding):
+        return _ending()
+    if _is_full_disk(error):
+        return ServerError(
+            "The disk of the embedded Tinybird is full, so the request was not carried out. "
+            "Make room on it, or start the server with a path on another disk, and send the request again."
+        )
+    return None
+
+
+def _is_full_disk(error: Exception) -> bool:
+    if isinstance(error, DiskFull):
+        return True
+    if isinstance(error, OSError):
+        return error.errno in _FULL_DISK_ERRNOS
+    # SQLite's words: its exception is one for everything, and has no code before Python 3.11.
+    return "database or disk is full" in str(error)
+
+
+def _ending() -> ApiError:
+    return ApiError("The embedded Tinybird is ending, so the request was stopped. Start it and ask again.", status=503)
+
+
+def _mistake(request_id: str) -> ApiError:
+    return ServerError(
+        "The embedded Tinybird failed on this request. It is a mistake of tinymagic, not of the request; "
+        f"the server's log has the details under request id {request_id}.",
+        request_id=request_id,
+    )
 
 
 def _is_loopback(host: str) -> bool:

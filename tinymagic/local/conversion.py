@@ -61,14 +61,51 @@ def converted_column(raw: str, source_type: str, type_: str) -> Conversion:
         return Conversion("1", raw)
     if target.family == "String" and not source.is_composite:
         return Conversion("1", f"toString({raw})")
+    if (value := from_bytes(raw, source_type, type_)) is not None:
+        return Conversion("1", value)
     if source.family in ("String", "FixedString") and not target.is_composite:
         if target.is_numeric or target.family == "Bool":
             return Conversion("0", "NULL")
         return converted(f"toString({raw})", target.text, "text")
     if source.is_composite or target.is_composite or target.family in ("JSON", "Dynamic", "Variant"):
         return Conversion("1", f"CAST({raw}, {_quoted(target.text)})")
+    exact = target.family.startswith("Decimal") or (
+        source.family.startswith("Decimal") and target.family in SMALL_INTEGERS + WIDE_INTEGERS
+    )
+    if source.is_numeric and exact:
+        # The engine's own cast makes 19.98 of the float 19.99, cuts digits after the point off, and lets 5000 into a
+        # Decimal(5, 2); the text has the digits that count.
+        return converted(f"toString({raw})", target.text, "text")
     value = f"accurateCastOrNull({raw}, {_quoted(target.text)})"
     return Conversion(f"isNotNull({value})", value)
+
+
+def from_bytes(raw: str, source_type: str, type_: str) -> str | None:
+    """Return the value that a Parquet column without a fitting logical type holds in another form, or ``None``.
+
+    Parquet has no integers of 128 and 256 bits and no addresses. ClickHouse and `tinymagic.frames` write the integers
+    as fixed bytes with the lowest first, IPv6 and UUID as fixed bytes in the order of their text, and IPv4 as UInt32.
+    An Array of integers is understood like the integers.
+    """
+    source, target = type_name(_plain(source_type)), type_name(_plain(type_))
+    if source.family == target.family == "Array":
+        inner = from_bytes("x", source.arguments[0], target.arguments[0])
+        return inner and f"CAST(arrayMap(x -> {inner}, {raw}), {_quoted(target.text)})"
+    if source.family == "UInt32" and target.family == "IPv4":
+        return f"CAST({raw}, {_quoted(_nullable_as(source_type, 'IPv4'))})"
+    if source.family != "FixedString":
+        return None
+    size_bytes = int(source.arguments[0])
+    if target.family in WIDE_INTEGERS and target.family.endswith(str(8 * size_bytes)):
+        return f"reinterpretAs{target.family}({raw})"
+    if target.family in ("UUID", "IPv6") and size_bytes == 16:
+        return f"to{target.family}OrNull({target.family}NumToString({raw}))"
+    return None
+
+
+def _nullable_as(source_type: str, family: str) -> str:
+    """Return *family*, Nullable when *source_type* is: a CAST of NULL to a plain type throws."""
+    return f"Nullable({family})" if without_nullable(source_type)[1] else family
 
 
 def _plain(text: str) -> str:
@@ -197,11 +234,24 @@ def _decimal(text: str, type_: TypeName) -> str:
     else:
         precision = {"Decimal32": 9, "Decimal64": 18, "Decimal128": 38, "Decimal256": 76}[type_.family]
         scale = int(type_.arguments[0])
-    # The widest reader never wraps where the narrower ones would; then the digits are counted.
+    # The widest reader never wraps where the narrower ones would; then the digits are counted. Digits after the point
+    # that are too many it cuts off without saying so, hence the second count.
     value = f"toDecimal256OrNull({text}, {scale})"
     digits = f"length(replaceRegexpAll(toString({value}), '^-?0?|[.].*$', ''))"
-    made = f"CAST(if({digits} <= {precision - scale}, {value}, NULL), 'Nullable(Decimal({precision}, {scale}))')"
+    lost = f"{_fraction_digits(text)} > {scale}"
+    kept = f"if({digits} <= {precision - scale} AND NOT ({lost}), {value}, NULL)"
+    made = f"CAST({kept}, 'Nullable(Decimal({precision}, {scale}))')"
     return f"if(length({text}) <= 80, {made}, NULL)"
+
+
+def _fraction_digits(text: str) -> str:
+    """Return how many digits after the point a number needs: 3 for ``1.2390`` and ``1239e-3``, -2 for ``500``."""
+    number = f"ifNull({text}, '')"
+    mantissa = f"replaceRegexpOne({number}, '[eE].*$', '')"
+    fraction = f"length(extract({mantissa}, '[.]([0-9]*)'))"
+    zeros = f"length(extract(replaceOne({mantissa}, '.', ''), '(0*)$'))"
+    exponent = f"toInt32OrZero(extract({number}, '[eE]([+-]?[0-9]+)'))"
+    return f"toInt64({fraction}) - {zeros} - {exponent}"
 
 
 def _date(text: str, type_: TypeName) -> str:

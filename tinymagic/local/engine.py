@@ -46,8 +46,17 @@ ENGINE_DATABASES = ("system", "information_schema", "INFORMATION_SCHEMA", "defau
 #: "unknown identifier"; the service says where the syntax error is.
 _USER_SQL_SETTINGS: dict[str, Setting] = {"implicit_select": 0, "max_query_size": 16_000_000}
 
+#: How the ``log_comment`` of every connection begins that runs text of users.
+_READER = "reader-"
+
 #: Idle connections for reading that are kept, over all databases and settings; the least recently used go first.
 MAX_IDLE_READERS = 32
+
+#: Names of the engine's errors that mean a full disk or a used-up quota. The second is any failed write, so its text
+#: decides: ``errno: 28`` (no space), ``errno: 27`` (over the largest size of a file), ``errno: 122`` or 69 (quota).
+_FULL_DISK = "NOT_ENOUGH_SPACE"
+_FAILED_WRITES = ("CANNOT_WRITE_TO_FILE_DESCRIPTOR", "CANNOT_WRITE_TO_OSTREAM", "CANNOT_FSYNC", "CANNOT_CLOSE_FILE")
+_FULL_DISK_RE = re.compile(r"errno: (?:28|27|122|69)\b|No space left|File too large|quota exceeded", re.IGNORECASE)
 
 _ERROR_RE = re.compile(r"Code: (\d+)\. DB::(?:Net|Parsing)?Exception: ?(.*)", re.DOTALL)
 _STREAM_HEAD_RE = re.compile(r"^Streaming insert \w+ failed: ")
@@ -84,6 +93,14 @@ class EngineError(Exception):
             name = match[1]
             message = message[: match.start()].rstrip()
         return cls(code, name, message)
+
+
+class DiskFull(Exception):  # noqa: N818 - says what happened
+    """The engine could not write because the disk is full. No `EngineError`, because the request is not to blame."""
+
+
+class EngineEnding(Exception):  # noqa: N818 - says what happened
+    """The server ends, so the statement was stopped or not begun. No `EngineError` for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -170,11 +187,12 @@ def _parameter_text(value: object) -> str:
     return text
 
 
-def _guarded(call: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return call(*arguments)
-    except RuntimeError as error:
-        raise EngineError.from_text(str(error)) from error
+def engine_failure(text: str) -> EngineError | DiskFull:
+    """Say what chDB's error text means."""
+    error = EngineError.from_text(text)
+    if error.name == _FULL_DISK or (error.name in _FAILED_WRITES and _FULL_DISK_RE.search(text)):
+        return DiskFull(error.message)
+    return error
 
 
 def load() -> Any:
@@ -213,6 +231,7 @@ class Engine:
         self._readers_lock = threading.Lock()
         self._reader_numbers = itertools.count(1)
         self._closed = False
+        self._ending = False
         self._keeper = self._connect()
 
     def read(
@@ -315,12 +334,12 @@ class Engine:
             try:
                 inserter = connection.send_insert(statement, input_format)
             except Exception as error:
-                raise EngineError.from_text(str(error)) from error
+                raise self._failure(error) from error
             with inserter:  # Leaving it without `finish` cancels the insert.
                 for chunk in chunks:
                     if chunk:
-                        _guarded(inserter.append, chunk)
-                done = _guarded(inserter.finish)
+                        self._guarded(inserter.append, chunk)
+                done = self._guarded(inserter.finish)
             return InsertSummary(done.rows_written, done.bytes_written, done.elapsed)
 
     def parse(
@@ -338,7 +357,8 @@ class Engine:
             connection = self._parsers.pop() if self._parsers else None
         if connection is None:
             connection = self._connect()
-            self._run(connection, _setting_sql({**_USER_SQL_SETTINGS, "readonly": 1}), "Null", None)
+            settings = {"log_comment": f"{_READER}parser", **_USER_SQL_SETTINGS, "readonly": 1}
+            self._run(connection, _setting_sql(settings), "Null", None)
         try:
             data: bytes = self._run(connection, sql, output_format, parameters).bytes()
         except BaseException:
@@ -359,7 +379,20 @@ class Engine:
             if reader is None:
                 return
             reader.spoilt = True
-        self.execute(f"KILL QUERY WHERE Settings['log_comment'] = {quote_string(reader.name)} ASYNC")
+        self._kill(f"Settings['log_comment'] = {quote_string(reader.name)}")
+
+    def cancel_reads(self) -> None:
+        """Stop every query of users and take no more; for the end of the server. May be called again.
+
+        What writes goes on: an import is whole or not there, and whoever sent it has not been answered yet.
+        """
+        self._ending = True
+        self._kill(f"startsWith(Settings['log_comment'], {quote_string(_READER)})")
+
+    def cancel_all(self) -> None:
+        """Stop everything that runs, imports too; for the end of the server. May be called again."""
+        self._ending = True
+        self._kill("1")
 
     def version(self) -> str:
         """Return the version of ClickHouse, for instance ``26.9.2.1``."""
@@ -376,23 +409,45 @@ class Engine:
         for connection in [*parsers, *readers, self._keeper]:
             connection.close()
 
+    def _kill(self, condition: str) -> None:
+        """Ask for the end of queries, on a connection beside the slots: those may all be taken by what shall end."""
+        connection = self._connect()
+        try:
+            self._run(connection, f"KILL QUERY WHERE {condition} ASYNC", "Null", None)
+        finally:
+            connection.close()
+
+    def _failure(self, error: Exception) -> Exception:
+        failure = engine_failure(str(error))
+        if self._ending and isinstance(failure, EngineError) and failure.name == "QUERY_WAS_CANCELLED":
+            return EngineEnding(failure.message)
+        return failure
+
+    def _guarded(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except RuntimeError as error:
+            raise self._failure(error) from error
+
     def _connect(self) -> Any:
         try:
             return self._open_connection(self._target)
         except Exception as error:
-            raise EngineError.from_text(str(error)) from error
+            raise engine_failure(str(error)) from error
 
     def _run(self, connection: Any, sql: str, output_format: str, parameters: Mapping[str, object] | None) -> Any:
         texts = {name: _parameter_text(value) for name, value in parameters.items()} if parameters else None
         try:
             return connection.query(sql, output_format, params=texts)
         except Exception as error:  # chDB has two classes of one name, and not both are public.
-            raise EngineError.from_text(str(error)) from error
+            raise self._failure(error) from error
 
     @contextmanager
     def _reader(self, database: str, settings: Mapping[str, Setting], query_id: str | None) -> Iterator[Any]:
         key = (database, tuple(settings.items()))
         with self._slots:
+            if self._ending:
+                raise EngineEnding("The server ends.")
             with self._readers_lock:
                 idle = self._readers.get(key)
                 reader = idle.pop() if idle else None
@@ -410,7 +465,7 @@ class Engine:
                 self._put_back(key, reader, query_id)
 
     def _open_reader(self, database: str, settings: Mapping[str, Setting]) -> _Reader:
-        name = f"reader-{next(self._reader_numbers)}"
+        name = f"{_READER}{next(self._reader_numbers)}"
         connection = self._connect()
         try:
             self._run(connection, f"USE {quote_identifier(database)}", "Null", None)

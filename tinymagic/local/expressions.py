@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .engine import EngineError
 from .errors import ApiError, BadRequest
+from .imports import plain_reason
 from .sql_gate import SqlGate
 from .type_names import end_of_quoted
 
@@ -45,7 +46,7 @@ class Expressions:
             statement = self._gate.check(question)
             tree, written = self._ask(question)
         except (ApiError, EngineError) as error:
-            reason = getattr(error, "message", str(error))
+            reason = plain_reason(getattr(error, "message", str(error)))
             raise BadRequest(f"{what}: {text!r} is not an expression that can be used here. {reason}") from error
         selects = list(_find(tree, "SelectQuery"))
         single = len(selects) == 1 and set(selects[0]) <= {"type", "select"}
@@ -63,8 +64,7 @@ class Expressions:
             sql = "SELECT toTypeName(defaultValueOfTypeName({t:String}))"
             return self._engine.parse(sql, parameters={"t": name}, output_format="TSVRaw").decode().rstrip("\n")
         except EngineError as error:
-            reason = error.message.split(": In scope ")[0]
-            raise BadRequest(f"{what}: {reason}") from error
+            raise BadRequest(f"{what}: {plain_reason(error.message)}") from error
 
     def type_of_value(self, text: str, what: str) -> str:
         """Return the type of a constant expression, for columns that have only a DEFAULT.

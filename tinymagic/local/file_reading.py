@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,11 @@ from .inference import (
     Dialect,
     column_names,
     infer_csv,
+    is_blank,
     read_records,
 )
 from .sources import Source, csv_source, ndjson_source, parquet_source
+from .table_definition import check_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,14 +42,34 @@ _WIDER = {
 }
 
 
+_BLANK_START_RE = re.compile(rb" *[\r\n]")
+_BLANK_LINE_RE = re.compile(rb"\n[ \t]*\r?\n")
+
+
 @dataclass(frozen=True)
-class _Layout:
-    """Where the columns are in a CSV file."""
+class Layout:
+    """Where the columns are in a CSV file.
+
+    Attributes:
+        dialect: how it is written.
+        positions: column name to index of the field, from 0.
+        width: number of fields of a record.
+        header_lines: lines at the start that hold the header.
+    """
 
     dialect: Dialect
     positions: Mapping[str, int]
     width: int
     header_lines: int
+
+
+@dataclass(frozen=True)
+class InferredFile:
+    """What a CSV file says about itself: columns to create, the header's cells (none without one), and the layout."""
+
+    columns: tuple[Column, ...]
+    header: tuple[str, ...]
+    layout: Layout
 
 
 class FileReader:
@@ -56,20 +80,27 @@ class FileReader:
         self._loader = loader
         self._spool = spool
 
-    def infer(self, file: SpooledFile, parameters: Mapping[str, str]) -> tuple[list[Column], list[str]]:
-        """Guess the columns of a CSV file; return them and the header's cells.
+    def infer(self, file: SpooledFile, parameters: Mapping[str, str]) -> InferredFile:
+        """Guess the columns of a CSV file.
 
         The types come from the sample and are then held against the whole file: a column whose later values do not
         fit is widened, so that a million ids do not land in quarantine because the first thousand fit Int16.
 
         Raises:
-            BadRequest: there is no record, or a dialect parameter is wrong.
+            BadRequest: there is no record, there are too many columns, or a dialect parameter is wrong.
         """
         guessed = self._inferred(file, parameters, type_guessing=parameters.get("type_guessing", "").lower() != "false")
+        check_width(len(guessed.columns), "The CSV file cannot be imported")
         columns = [column.column for column in guessed.columns]
+        layout = Layout(
+            guessed.dialect,
+            {column.name: index for index, column in enumerate(columns)},
+            len(columns),
+            _line_count(guessed.header) if guessed.dialect.has_header else 0,
+        )
         if file.size_bytes > SAMPLE_BYTES and not _needs_repair(file, guessed.dialect):
-            columns = self._widened(file, guessed, columns)
-        return columns, list(guessed.header)
+            columns = self._widened(file, layout, columns)
+        return InferredFile(tuple(columns), guessed.header, layout)
 
     def stage(
         self,
@@ -80,8 +111,19 @@ class FileReader:
         table: Table,
         *,
         keeps_every_row: bool,
+        layout: Layout | None = None,
     ) -> LoadReport:
         """Fill the staging *table* from the file and remove the file.
+
+        Args:
+            file: prepared.
+            file_format: ``csv``, ``ndjson`` or ``parquet``.
+            columns: of the Data Source.
+            parameters: of the request.
+            table: made by the caller, as is its quarantine.
+            keeps_every_row: see `Loader.stage`.
+            layout: of a CSV file whose columns were guessed from it; otherwise the header, if any, is held against
+                the names of *columns*.
 
         Raises:
             BadRequest: the file is not what *file_format* says, or lacks a column.
@@ -89,7 +131,9 @@ class FileReader:
         """
         try:
             if file_format == "csv":
-                return self._stage_csv(file, columns, parameters, table, keeps_every_row=keeps_every_row)
+                if layout is None:
+                    layout = self._layout(file, [column for column in columns if column.is_inserted], parameters)
+                return self._stage_csv(file, columns, layout, table, keeps_every_row=keeps_every_row)
             source = ndjson_source(file.path, columns) if file_format == "ndjson" else self._parquet(file, columns)
             return self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row)
         finally:
@@ -99,14 +143,14 @@ class FileReader:
         self,
         file: SpooledFile,
         columns: Sequence[Column],
-        parameters: Mapping[str, str],
+        layout: Layout,
         table: Table,
         *,
         keeps_every_row: bool,
     ) -> LoadReport:
         inserted = [column for column in columns if column.is_inserted]
-        layout = self._layout(file, inserted, parameters)
-        if not _needs_repair(file, layout.dialect):
+        # The engine stops at a blank line unless there is one column: then it takes it for a row with an empty value.
+        if not _needs_repair(file, layout.dialect) and not (layout.width == 1 and _has_blank_line(file)):
             source = csv_source(
                 file.path,
                 inserted,
@@ -150,7 +194,7 @@ class FileReader:
         except ValueError as error:
             raise BadRequest(str(error)) from error
 
-    def _layout(self, file: SpooledFile, columns: Sequence[Column], parameters: Mapping[str, str]) -> _Layout:
+    def _layout(self, file: SpooledFile, columns: Sequence[Column], parameters: Mapping[str, str]) -> Layout:
         """Find out whether there is a header, and which field belongs to which column."""
         dialect = self._inferred(file, parameters, type_guessing=False).dialect
         text = file.head(SAMPLE_BYTES // 4).decode("utf-8", "ignore")
@@ -160,26 +204,24 @@ class FileReader:
         given = "dialect_delimiter" in parameters
         for delimiter in [dialect.delimiter, *(() if given else DELIMITERS)]:
             tried = replace(dialect, delimiter=delimiter)
-            first = next((record for record in read_records(text, tried) if record), [])
+            first = next((record for record in read_records(text, tried) if not is_blank(record)), [])
             positions = _positions(first, names)
             if positions is not None:
-                lines = 1 + sum(cell.count("\n") for cell in first)
-                return _Layout(tried, positions, len(first), lines)
+                return Layout(tried, positions, len(first), _line_count(first))
             if len(first) == len(names):
                 dialect = tried
                 break
-        return _Layout(dialect, {name: index for index, name in enumerate(names)}, len(names), 0)
+        return Layout(dialect, {name: index for index, name in enumerate(names)}, len(names), 0)
 
-    def _widened(self, file: SpooledFile, guessed: CsvInference, columns: list[Column]) -> list[Column]:
-        positions = {column.name: index for index, column in enumerate(columns)}
+    def _widened(self, file: SpooledFile, layout: Layout, columns: list[Column]) -> list[Column]:
         for _ in range(len(_WIDER)):
             source = csv_source(
                 file.path,
                 columns,
-                positions,
-                width=len(columns),
-                dialect=guessed.dialect,
-                skip_lines=1 + sum(cell.count("\n") for cell in guessed.header) if guessed.header else 0,
+                layout.positions,
+                width=layout.width,
+                dialect=layout.dialect,
+                skip_lines=layout.header_lines,
             )
             try:
                 counts = self._loader.misfits(source, columns)
@@ -216,21 +258,43 @@ class FileReader:
 def _needs_repair(file: SpooledFile, dialect: Dialect) -> bool:
     """Say whether the engine's reader would not understand the file, or would swallow lines without saying so."""
     odd = dialect.escape or dialect.new_line not in ("\n", "\r\n")
-    return bool(odd) or file.quotes % 2 == 1 or file.head(1) in (b"\n", b"\r")
+    return bool(odd) or file.quotes % 2 == 1 or _BLANK_START_RE.match(file.head(1024)) is not None
 
 
 def _positions(cells: Sequence[str], names: Sequence[str]) -> dict[str, int] | None:
     """Return which field holds which column when *cells* are a header, else ``None``.
 
-    A header is a record of which at least half of the cells are names of columns, as they are or normalised.
+    A header is a record of which at least half of the cells are names of columns, as they are or normalised. When the
+    names that a new Data Source would get from these cells are all there, they count before a cell that happens to be
+    a name itself: ``a b,a_b`` made the columns ``a_b`` and ``a_b_1``. An empty cell is no sign of a header.
     """
+    raw = [cell.strip() for cell in cells]
     normalised = column_names(cells)
+    given = {cell for cell in raw if cell}
+    if given <= set(names) and len(given) == len(raw):
+        return {cell: index for index, cell in enumerate(raw)}
+    if given and set(normalised) <= set(names):
+        return {name: index for index, name in enumerate(normalised)}
     positions: dict[str, int] = {}
-    for index, (cell, name) in enumerate(zip(cells, normalised, strict=True)):
-        found = cell.strip() if cell.strip() in names else name
-        if found in names and cell.strip():
-            positions.setdefault(found, index)
+    for index, cell in enumerate(raw):
+        if cell and cell in names:
+            positions.setdefault(cell, index)
+    taken = set(positions.values())
+    for index, name in enumerate(normalised):
+        if raw[index] and name in names and index not in taken:
+            positions.setdefault(name, index)
     return positions if positions and 2 * len(positions) >= len(cells) else None
+
+
+def _line_count(record: Sequence[str]) -> int:
+    return 1 + sum(cell.count("\n") for cell in record)
+
+
+def _has_blank_line(file: SpooledFile) -> bool:
+    if not file.size_bytes:
+        return False
+    with file.path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _BLANK_LINE_RE.search(content) is not None
 
 
 def _wider(column: Column, misfits: int, missing: int) -> Column:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from .schema import Column
 
 DATASOURCES_PAGE = "/api-reference/datasource-api"
+#: What the engine adds about the statement, which is one of ours: nothing in it is of use to a user.
+_STATEMENT_RE = re.compile(r"[.:,]?\s*(?:In scope |[Ww]hile (?:executing|processing|reading|inserting) ).*", re.DOTALL)
+_QUOTED = "[`'\"]?"
+_STAGED_RE = re.compile(
+    rf"(?:{_QUOTED}_tm_staging{_QUOTED}\.)?{_QUOTED}load_[0-9a-f]{{32}}(?:_quarantine)?{_QUOTED}(?:\s*\([0-9a-f-]{{36}}\))?"
+)
+_WORKSPACE_RE = re.compile(rf"{_QUOTED}\bw_[0-9a-f]{{32}}{_QUOTED}\.")
+_PATH_RE = re.compile(r"(?<![\w/.])(?:file://)?/(?:[\w.+@~-]+/)+[0-9a-f]{32}\b")
 _TRUE = ("true", "1", "yes")
 
 
@@ -61,6 +70,18 @@ def check_jsonpaths(columns: Sequence[Column], request: ImportRequest) -> None:
             f"instance {quote_identifier(bare[0])} String `json:$.{bare[0]}`.",
             documentation=DATASOURCES_PAGE,
         )
+
+
+def plain_reason(message: str) -> str:
+    """Take out of an error of the engine what only the server knows: its statements, staging tables and paths.
+
+    Example:
+        >>> plain_reason("Unknown expression identifier `n`. In scope SELECT * FROM w_2c5e.t WHERE n = 1")
+        'Unknown expression identifier `n`'
+    """
+    text = _STATEMENT_RE.sub("", message)
+    text = _WORKSPACE_RE.sub("", _STAGED_RE.sub("the Data Source", text))
+    return _PATH_RE.sub("the file", text).strip()
 
 
 def import_reply(datasource: dict[str, Any], report: LoadReport, *, size_bytes: int, seconds: float) -> dict[str, Any]:

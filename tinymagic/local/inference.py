@@ -117,7 +117,7 @@ def infer_csv(
     if new_line not in ("\n", "\r\n"):
         text = text.replace(new_line, "\n")
     dialect = Dialect(delimiter or _guess_delimiter(text, escape), new_line, False, escape)
-    records = [record for record in read_records(text, dialect) if record]
+    records = [record for record in read_records(text, dialect) if not is_blank(record)]
     if not records:
         raise ValueError("The file has no records.")
     has_header = _is_header(records)
@@ -192,6 +192,11 @@ def read_records(text: str, dialect: Dialect) -> Iterator[list[str]]:
         return
 
 
+def is_blank(record: Sequence[str]) -> bool:
+    """Say whether a line held nothing or only spaces; an empty field in quotes is a value."""
+    return not record or (len(record) == 1 and record[0].isspace())
+
+
 def _guess_delimiter(text: str, escape: str) -> str:
     """Take the delimiter with which most records have the same number of fields, above one."""
     start = text[: SAMPLE_BYTES // 8]
@@ -209,15 +214,25 @@ def _guess_delimiter(text: str, escape: str) -> str:
 
 def _is_header(records: list[list[str]]) -> bool:
     first = [cell.strip() for cell in records[0]]
-    if len(set(first)) != len(first) or not all(_HEADER_CELL_RE.fullmatch(cell) or not cell for cell in first):
-        return False
-    if sum(not cell for cell in first) > len(first) // 2 or any(_summary([cell]).type() != "String" for cell in first):
+    named = [cell for cell in first if cell]
+    if 2 * len(named) < len(first) or any(_summary([cell]).type() != "String" for cell in named):
         return False
     body = records[1:1001]
+    usual = len(set(named)) == len(named) and all(_HEADER_CELL_RE.fullmatch(cell) for cell in named)
+    if not usual and not _stands_above_values(first, body):
+        return False
     # A name does not come back as a value of its own column.
     return not any(
         cell and any(index < len(row) and row[index] == cell for row in body) for index, cell in enumerate(first)
     )
+
+
+def _stands_above_values(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Say whether words stand above numbers or times: then even ``a,a`` or ``1x`` are names and not values."""
+    if not all(any(char.isalpha() for char in cell) and cell != "\\N" for cell in first if cell):
+        return False
+    rows = [row for row in body if len(row) == len(first)]
+    return any(cell and _summary(row[index] for row in rows).type() != "String" for index, cell in enumerate(first))
 
 
 def _summary(cells: Iterable[str]) -> ValueSummary:

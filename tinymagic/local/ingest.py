@@ -33,6 +33,13 @@ STAGING_DATABASE = "_tm_staging"
 _MISFIT = "tinymagic: a row does not fit"
 _MOST_MESSAGES = 10
 
+#: A statement of ours has an expression or more for each of up to 500 columns: it outgrows the limits for users.
+OWN_SQL_SETTINGS: dict[str, Setting] = {
+    "max_query_size": 64_000_000,
+    "max_ast_elements": 5_000_000,
+    "max_expanded_ast_elements": 5_000_000,
+}
+
 #: NULL for a column that is not Nullable means "no value": the engine fills in the default.
 _INSERT_SETTINGS: dict[str, Setting] = {"insert_null_as_default": 1, "max_partitions_per_insert_block": 0}
 
@@ -178,7 +185,7 @@ class Loader:
         names = ", ".join(quote_identifier(column.name) for column in plan.columns)
         values = ", ".join(plan.value_of(column) for column in plan.columns)
         sql = f"INSERT INTO {table.sql} ({names}) SELECT {values} FROM {plan.source.relation} WHERE {where}"
-        self._engine.execute(sql, settings={**plan.source.settings, **_INSERT_SETTINGS})
+        self._engine.execute(sql, settings={**plan.source.settings, **OWN_SQL_SETTINGS, **_INSERT_SETTINGS})
 
     def _quarantine(self, table: Table, plan: _Plan, report: LoadReport) -> None:
         names = ", ".join(quote_identifier(column.name) for column in plan.columns)
@@ -193,7 +200,7 @@ class Loader:
             f"{quote_string(report.import_id)}, now() "
             f"FROM {plan.source.relation} WHERE {plan.source.is_record} AND NOT {plan.fits}"
         )
-        self._engine.execute(sql, settings=dict(plan.source.settings))
+        self._engine.execute(sql, settings={**plan.source.settings, **OWN_SQL_SETTINGS})
 
     def _account(self, source: Source, plan: _Plan, report: LoadReport) -> None:
         """Count what became of the rows and describe the first that were not stored."""
@@ -220,10 +227,13 @@ class Loader:
         return int(count)
 
     def _rows(self, source: Source, sql: str) -> list[list[Any]]:
-
-        settings: Mapping[str, Setting] = {**source.settings, "output_format_json_quote_64bit_integers": 0}
+        settings: Mapping[str, Setting] = {
+            **source.settings,
+            **OWN_SQL_SETTINGS,
+            "output_format_json_quote_64bit_integers": 0,
+        }
         data = self._engine.execute(sql, settings=settings, output_format="JSONCompactEachRow")
-        return [json.loads(line) for line in data.splitlines() if line]
+        return [json.loads(line.decode("utf-8", "replace")) for line in data.splitlines() if line]
 
 
 class _Plan:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import select
@@ -34,6 +35,10 @@ LOCK_NAME = "server.lock"
 LOG_NAME = "server.log"
 
 _POLL_S = 0.02
+
+#: One question whether a server lives, and the pause before the next one.
+_LIVENESS_S = 2.0
+_LIVENESS_POLL_S = 0.1
 _LOG_LINES = 8
 
 #: Servers that this process started: kept so that they are reaped when they end.
@@ -118,20 +123,20 @@ def start(
         raise LaunchError(f"There are no limits called {limits!r}: use 'default', 'service' or 'none'.")
     folder = None if memory else _folder(path)
     deadline = time.monotonic() + timeout_s
-    if folder is not None:
-        known = _server_of(folder)
-        if known is not None:
-            return _shared(known, port)
-    arguments = _arguments(folder, port, limits)
-    log = _log_file(folder)
-    message, process = _spawn([*arguments, *(["--with-parent"] if with_parent else [])], log, deadline)
-    server = LocalServer.from_json(json.dumps(message.get("server")))
-    if server is not None and process is not None:
-        _children[server.pid] = process
-        return server
-    if message.get("taken") and folder is not None:
-        return _shared(_winner(folder, deadline), port)
-    raise LaunchError(str(message["error"]))
+    while True:
+        if folder is not None:
+            known = _living(folder, deadline)
+            if known is not None:
+                return _shared(known, port)
+        arguments = [*_arguments(folder, port, limits), *(["--with-parent"] if with_parent else [])]
+        message, process = _spawn(arguments, _log_file(folder), deadline)
+        server = LocalServer.from_json(json.dumps(message.get("server")))
+        if server is not None and process is not None:
+            _children[server.pid] = process
+            return server
+        # Another process was faster; its server is waited for at the top, or ours started once it has gone.
+        if not message.get("taken") or time.monotonic() > deadline:
+            raise LaunchError(str(message["error"]))
 
 
 def stop(
@@ -148,7 +153,7 @@ def stop(
         The server that was stopped; ``None`` when there was none.
 
     Raises:
-        LaunchError: it did not end in time; it is still running then.
+        LaunchError: it did not end in time, or may not be ended by this user; it is still running then.
     """
     if port is not None:
         server = next((each for each in running() if each.port == port), None)
@@ -156,21 +161,35 @@ def stop(
         server = find(path)
     if server is None:
         return None
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.kill(server.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # It ended just now.
+    except OSError as error:
+        raise LaunchError(f"The process {server.pid} of {server.host} cannot be ended: {error.strerror}.") from error
     deadline = time.monotonic() + timeout_s
-    while any(each.pid == server.pid and each.started_at == server.started_at for each in running()):
+    while not _is_gone(server):
         if time.monotonic() > deadline:
             raise LaunchError(
                 f"The server at {server.host} (process {server.pid}) was asked to end and still runs after "
                 f"{timeout_s:g} seconds. Look at its log, or end the process yourself."
             )
         time.sleep(_POLL_S)
-    child = _children.pop(server.pid, None)
-    if child is not None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(max(0.1, deadline - time.monotonic()))
+    _children.pop(server.pid, None)
+    running()  # Removes the record that it left.
     return server
+
+
+def _is_gone(server: LocalServer) -> bool:
+    """Say whether its process has ended: it was waited for, or the kernel has freed both its locks."""
+    child = _children.get(server.pid)
+    if child is not None:
+        return child.poll() is not None
+    holders = running()
+    if server.path is not None:
+        holder = _server_of(server.path)
+        holders += [holder] if holder else []
+    return not any(each.pid == server.pid and each.started_at == server.started_at for each in holders)
 
 
 def running() -> list[LocalServer]:
@@ -183,8 +202,9 @@ def running() -> list[LocalServer]:
         elif not _is_locked(record):
             with contextlib.suppress(OSError):
                 record.unlink()  # Left by a server that was killed.
-    for child in list(_children.values()):
-        child.poll()
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            _children.pop(pid, None)  # The number may be given to another process from now on.
     return sorted(found, key=lambda each: each.started_at)
 
 
@@ -248,9 +268,9 @@ def private_folder(folder: Path) -> None:
     Raises:
         LaunchError: it is a file, or it cannot be made or written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise LaunchError(f"{folder} is a file; a server needs a folder for its data. Give another path.")
     try:
+        if folder.exists() and not folder.is_dir():
+            raise LaunchError(f"{folder} is a file; a server needs a folder for its data. Give another path.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid == os.getuid():
             folder.chmod(0o700)
@@ -261,12 +281,36 @@ def private_folder(folder: Path) -> None:
 
 
 def _folder(path: str | os.PathLike[str] | None) -> Path:
-    return (data_folder() if path is None else Path(path).expanduser()).resolve()
+    _check_path(path)
+    try:
+        return (data_folder() if path is None else Path(path).expanduser()).resolve()
+    except (OSError, RuntimeError) as error:  # A link to itself, a home that is unknown, a name that is too long.
+        raise LaunchError(f"The path {path} cannot be used: {error}. Give another path.") from error
 
 
-def _check_port(port: int | None) -> None:
+def _check_port(port: object) -> None:
+    # bool is an int, and True would be port 1.
+    if port is not None and (not isinstance(port, int) or isinstance(port, bool)):
+        raise LaunchError(f"{port!r} is not a port: give a whole number, for instance {DEFAULT_PORT}.")
     if port is not None and not 0 <= port <= 65535:
         raise LaunchError(f"{port} is not a port: give a number from 1024 to 65535, or none for {DEFAULT_PORT}.")
+
+
+def _check_path(path: object) -> None:
+    """Refuse what is no path, and names that neither the engine nor a record in JSON could hold."""
+    if path is None:
+        return
+    if not isinstance(path, (str, os.PathLike)):
+        raise LaunchError(f"{path!r} is not a path: give the name of a folder as a text or a pathlib.Path.")
+    name = os.fspath(path)
+    if not isinstance(name, str):
+        raise LaunchError(f"The path {name!r} is bytes: give it as a text or a pathlib.Path.")
+    if "\0" in name:
+        raise LaunchError(f"The path {name!r} holds a NUL character, which no file name can. Give another path.")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise LaunchError(f"The path {name!a} is not UTF-8; the engine needs that. Give another path.") from error
 
 
 def _shared(server: LocalServer, port: int | None) -> LocalServer:
@@ -278,14 +322,37 @@ def _shared(server: LocalServer, port: int | None) -> LocalServer:
     )
 
 
-def _winner(folder: Path, deadline: float) -> LocalServer:
-    """Wait for the server that took the folder's lock a moment before ours."""
-    while time.monotonic() < deadline:
+def _living(folder: Path, deadline: float) -> LocalServer | None:
+    """Return the server of *folder* that answers; ``None`` when nobody holds the folder.
+
+    A holder that does not answer is about to listen or about to be gone, so it is asked again.
+
+    Raises:
+        LaunchError: it holds the folder at the deadline, still without an answer.
+    """
+    while _is_locked(folder / LOCK_NAME):
         server = _server_of(folder)
-        if server is not None:
+        if server is not None and _answers(server):
             return server
-        time.sleep(_POLL_S)
-    raise LaunchError(f"Another process holds the data folder {folder}, but does not answer as a server.")
+        if time.monotonic() > deadline:
+            raise LaunchError(
+                f"Another process{f' ({server.pid})' if server else ''} holds the data folder {folder}, but does not "
+                "answer as a server. Wait until it has ended, end it, or give another path."
+            )
+        time.sleep(_LIVENESS_POLL_S)
+    return None
+
+
+def _answers(server: LocalServer) -> bool:
+    """Ask the server whether it lives: a killed one holds its lock until the kernel has taken it apart."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_LIVENESS_S)
+    try:
+        connection.request("GET", "/health/liveness")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _arguments(folder: Path | None, port: int | None, limits: str | None) -> list[str]:

@@ -2,7 +2,12 @@
 
 Order of the start: folder, lock, imports of the extra, socket, engine, catalogue, application, and only when it
 listens the records by which `launch` finds it and the line on the pipe. Whatever fails on the way is one sentence: on
-the pipe for `launch.start`, on stderr with exit code 1 in the foreground. SIGTERM and SIGINT end it cleanly.
+the pipe for `launch.start`, on stderr with exit code 1 in the foreground.
+
+SIGTERM, SIGINT and the end of the parent end it: queries are stopped at once, imports may finish within a few seconds,
+and what cannot be stopped (the engine looks at a query only between blocks) ends with the process. What was
+acknowledged is on disk before the reply. The locks are never given up by hand: whoever can take one knows that the
+process is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from tinymagic.version import __version__
 
@@ -43,8 +48,13 @@ _PORTS_AFTER_DEFAULT = 50
 _LOCK_TRIES = 25
 _LOCK_WAIT_S = 0.02
 
-#: Time for running requests after SIGTERM.
+#: After SIGTERM: when imports are stopped too, when requests get their last answer, and when the process ends anyhow.
+_IMPORTS_GRACE_S = 3.0
 _GRACE_S = 5
+_LAST_RESORT_S = 7.0
+
+#: Between two calls to stop queries: one may have begun after the first.
+_CANCEL_POLL_S = 0.2
 
 _PARENT_POLL_S = 0.5
 
@@ -58,17 +68,19 @@ class FolderTaken(LaunchError):  # noqa: N818 - says what happened
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a server until it is told to end; return the exit code."""
     options = _options(arguments)
+    held = contextlib.ExitStack()
     try:
         with contextlib.ExitStack() as stack:
-            _serve(options, stack)
+            _serve(options, stack, held)
     except LaunchError as error:
         _announce(options.ready_fd, {"error": str(error), "taken": isinstance(error, FolderTaken)})
         if options.ready_fd is None:
             print(error, file=sys.stderr)
+        held.close()
         return 1
     if options.memory and options.log:
         Path(options.log).unlink(missing_ok=True)
-    return 0
+    return _leave(0)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -86,14 +98,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _serve(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
+def _serve(options: argparse.Namespace, stack: contextlib.ExitStack, held: contextlib.ExitStack) -> None:
+    """Serve until told to end. *stack* is undone then; *held* has what stays with the process to its last moment."""
     os.umask(0o077)
     parent = os.getppid()
     folder = None if options.memory else Path(options.path)
     lock = None
     if folder is not None:
         private_folder(folder)
-        lock = stack.enter_context(_folder_lock(folder))
+        lock = held.enter_context(_folder_lock(folder))
     uvicorn = _import_extra()
     listener = stack.enter_context(_listen(options.port))
     port = int(listener.getsockname()[1])
@@ -104,7 +117,13 @@ def _serve(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     from .app import create_app
     from .limits import Limits
 
-    app = create_app(engine, catalog, Limits.named(options.limits), port=port)
+    try:
+        app = create_app(engine, catalog, Limits.named(options.limits), port=port, spool=_spool_folder(folder))
+    except OSError as error:
+        raise LaunchError(
+            f"The folder for uploads cannot be made: {error}. Make room, or give another path."
+        ) from error
+    stack.callback(app.state.services.close)
     me = LocalServer(
         host=f"http://{LOOPBACK}:{port}",
         port=port,
@@ -128,14 +147,16 @@ def _serve(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     # uvicorn raises the signals again after its own clean end; these handlers let ours follow.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    ending = _Ending(engine)
+    _stop_work_on_shutdown(server, ending)
     if options.with_parent:
-        _end_with(parent, server)
-    _announce_when_started(server, me, lock, options, stack)
+        _end_with(parent, server, ending)
+    _announce_when_started(server, me, lock, options, held)
     server.run(sockets=[listener])
 
 
 def _announce_when_started(
-    server: Any, me: LocalServer, lock: IO[str] | None, options: argparse.Namespace, stack: contextlib.ExitStack
+    server: Any, me: LocalServer, lock: IO[str] | None, options: argparse.Namespace, held: contextlib.ExitStack
 ) -> None:
     """Write the records and tell the launcher, as soon as uvicorn handles requests."""
     startup = server.startup
@@ -147,12 +168,61 @@ def _announce_when_started(
             lock.truncate()
             lock.write(me.to_json())
             lock.flush()
-        stack.enter_context(_record(me))
+        held.enter_context(_record(me))
         _announce(options.ready_fd, {"server": json.loads(me.to_json())})
         if options.ready_fd is None:
             print(f"tinymagic: the embedded Tinybird listens on {me.host}", flush=True)
 
     server.startup = startup_and_announce
+
+
+class _Ending:
+    """Stops what runs when the server ends, from a thread of its own because the event loop may be waiting for it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._begun = False
+
+    def begin(self) -> None:
+        """Begin to end, once."""
+        with self._lock:
+            if self._begun:
+                return
+            self._begun = True
+        threading.Thread(target=self._stop_work, name="stop-work", daemon=True).start()
+        # Not the same thread: the engine may keep that one waiting.
+        last = threading.Timer(_LAST_RESORT_S, _leave, (1,))
+        last.daemon = True
+        last.start()
+
+    def _stop_work(self) -> None:
+        since = time.monotonic()
+        while True:
+            late = time.monotonic() - since > _IMPORTS_GRACE_S
+            try:
+                (self._engine.cancel_all if late else self._engine.cancel_reads)()
+            except Exception as error:  # The engine is closed by now, or too full of work; the last resort remains.
+                logging.getLogger("tinymagic.local").debug("cannot stop queries: %s", type(error).__name__)
+            time.sleep(_CANCEL_POLL_S)
+
+
+def _stop_work_on_shutdown(server: Any, ending: _Ending) -> None:
+    shutdown = server.shutdown
+
+    async def stop_work_and_shut_down(*arguments: Any, **named: Any) -> None:
+        ending.begin()
+        await shutdown(*arguments, **named)
+
+    server.shutdown = stop_work_and_shut_down
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process now. The interpreter's own way out waits for threads, and the kernel frees the locks."""
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _announce(ready_fd: int | None, message: dict[str, Any]) -> None:
@@ -199,7 +269,10 @@ def _taken_sentence(folder: Path, content: str) -> str:
 
 @contextlib.contextmanager
 def _record(me: LocalServer) -> Iterator[None]:
-    """Keep a locked record in the state folder while the server runs. It gets its name only when it is locked."""
+    """Keep a locked record in the state folder while the server runs. It gets its name only when it is locked.
+
+    A server that ran leaves it, unlocked by its end; `launch.running` removes it then.
+    """
     folder = records_folder()
     private_folder(folder)
     path = folder / f"{me.pid}-{time.time_ns()}.json"
@@ -230,7 +303,7 @@ def _import_extra() -> Any:
 
 def _open(folder: Path | None) -> tuple[Engine, Catalog]:
     from .catalog import Catalog, CatalogError
-    from .engine import Engine, EngineError
+    from .engine import DiskFull, Engine, EngineError
 
     try:
         catalog = Catalog(None if folder is None else folder / "catalog.sqlite")
@@ -241,7 +314,20 @@ def _open(folder: Path | None) -> tuple[Engine, Catalog]:
     except EngineError as error:
         catalog.close()
         raise LaunchError(f"ClickHouse cannot open its files in {folder}: {error.message}") from error
+    except DiskFull as error:
+        catalog.close()
+        raise LaunchError(f"The disk of {folder} is full. Make room, or give another path.") from error
     return engine, catalog
+
+
+def _spool_folder(folder: Path | None) -> Path | None:
+    """Return where uploads go, ``None`` for a temporary folder.
+
+    The engine reads them with ``file()``, which takes some characters of a path for patterns or for an archive.
+    """
+    if folder is None or any(each in str(folder) for each in ("*", "?", "{", "}", "::")):
+        return None
+    return folder / "spool"
 
 
 @contextlib.contextmanager
@@ -278,11 +364,12 @@ def _port_sentence(port: int, error: Exception) -> str:
     return f"The server cannot listen on port {port}: {error}."
 
 
-def _end_with(parent: int, server: Any) -> None:
+def _end_with(parent: int, server: Any, ending: _Ending) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(_PARENT_POLL_S)
         server.should_exit = True
+        ending.begin()
 
     threading.Thread(target=watch, name="watch-parent", daemon=True).start()
 

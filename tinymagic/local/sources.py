@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .conversion import Conversion, converted, converted_column
+from .conversion import Conversion, converted, converted_column, from_bytes
 from .engine import Setting, quote_identifier, quote_string
 from .schema import Column, jsonpath_steps
 from .type_names import type_name, without_nullable
@@ -125,8 +125,10 @@ def parquet_source(path: Path, columns: Sequence[Column], file_types: Mapping[st
         raw, full_type = found
         type_, nullable = without_nullable(full_type)
         missing = f"isNull({raw})" if nullable or type_.startswith("LowCardinality(Nullable(") else "0"
-        text = f"CAST(toString({raw}), 'Nullable(String)')"
-        cells[column.name] = Cell(missing, converted_column(raw, type_, column.type), text)
+        # Bytes that are no UTF-8 are stored as they are where they fit, but the quarantine and its reasons are text.
+        readable = from_bytes(raw, full_type, column.type) or raw
+        text = f"CAST(toValidUTF8(toString({readable})), 'Nullable(String)')"
+        cells[column.name] = Cell(missing, converted_column(raw, full_type, column.type), text)
     return Source(f"file({quote_string(str(path))}, 'Parquet')", cells)
 
 

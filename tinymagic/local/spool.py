@@ -8,6 +8,9 @@ holds NUL is refused before anything is stored.
 from __future__ import annotations
 
 import codecs
+import contextlib
+import fcntl
+import os
 import shutil
 import tempfile
 import uuid
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+
+#: Temporary spools are called so, and hold a locked file of this name as long as their process lives.
+_TEMPORARY_PREFIX = "tinymagic-spool-"
+_LOCK_NAME = "spool.lock"
 
 #: Most bytes that a compressed file may grow to (``datasources.md`` section 3.2, the free plan).
 UNCOMPRESSED_BYTES = 10_000_000_000
@@ -57,13 +64,18 @@ class Spool:
 
     Args:
         folder: created when missing, emptied now: what is in it was left by a server that was killed. ``None`` takes a
-            temporary folder of the system, removed by `close` or when the process ends.
+            temporary folder of the system, removed by `close` or when the process ends; those of killed processes are
+            removed now.
+
+    Raises:
+        OSError: the folder cannot be made.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         if folder is None:
-            self.folder = Path(tempfile.mkdtemp(prefix="tinymagic-spool-"))
-            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+            _remove_stale()
+            self.folder, lock = _temporary_folder()
+            weakref.finalize(self, _remove_temporary, self.folder, lock)
         else:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, mode=0o700)
@@ -133,6 +145,40 @@ class Spool:
         except UnicodeDecodeError as error:
             raise UploadError(_not_utf8(error, position)) from error
         return SpooledFile(path, size, quotes)
+
+
+def _temporary_folder() -> tuple[Path, int]:
+    """Make a temporary spool; return it with the descriptor that holds its lock."""
+    folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX))
+    hidden = folder / f"{_LOCK_NAME}.new"
+    lock = os.open(hidden, os.O_CREAT | os.O_WRONLY, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    hidden.rename(folder / _LOCK_NAME)  # It gets its name only when it is locked, so nobody takes it for a dead one's.
+    return folder, lock
+
+
+def _remove_temporary(folder: Path, lock: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
+
+
+def _remove_stale() -> None:
+    """Remove temporary spools whose process is dead: the lock can be taken. They hold rows of users."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(OSError):  # Of another user, or removed by another start.
+            if not folder.is_symlink() and folder.stat().st_uid == os.getuid() and _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    lock = os.open(folder / _LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
 
 
 def _not_utf8(error: UnicodeDecodeError, position: int) -> str:

@@ -21,6 +21,12 @@ _CODEC_RE = re.compile(r"CODEC\(\s*[A-Za-z0-9_]+(\(\s*[0-9, ]*\))?(\s*,\s*[A-Za-
 _INDEX_RE = re.compile(r"(?:INDEX\s+)?`?(\w+)`?\s+(.+)\s+TYPE\s+(.+?)\s+GRANULARITY\s+(\d+)", re.IGNORECASE | re.DOTALL)
 _INDEX_TYPE_RE = re.compile(r"(minmax|set|bloom_filter|ngrambf_v1|tokenbf_v1)\s*(\([0-9., ]*\))?", re.IGNORECASE)
 
+#: Longest name: the engine makes file names of it, of the workspace's database and of the ending ``_quarantine``.
+MOST_NAME_CHARACTERS = 168
+
+#: How the server's own tables in a workspace's database begin.
+RESERVED_PREFIX = "_tm_"
+
 #: Most columns of a Data Source (``datasources.md`` section 3.2).
 MOST_COLUMNS = 500
 
@@ -52,14 +58,41 @@ def read_schema(text: str) -> list[Column]:
         columns = parse_schema(text)
     except SchemaError as error:
         raise BadRequest(f"Invalid schema: {error}") from error
-    if len(columns) > MOST_COLUMNS:
-        raise BadRequest(f"Invalid schema: {len(columns)} columns, and a Data Source has at most {MOST_COLUMNS}.")
+    check_width(len(columns), "Invalid schema")
     for column in columns:
         if re.search(r"\bGeometry\b", column.type):  # Reading it as Parquet would end the engine.
             raise BadRequest(
                 f"Invalid schema: the type Geometry of {column.name!r} is not supported; use Point or Polygon."
             )
     return columns
+
+
+def check_width(width: int, what: str) -> None:
+    """Refuse more columns than a Data Source has; *what* begins the sentence.
+
+    Raises:
+        BadRequest: says how many there are and how many there may be.
+    """
+    if width > MOST_COLUMNS:
+        raise BadRequest(f"{what}: {width} columns, and a Data Source has at most {MOST_COLUMNS}.")
+
+
+def table_name_problem(name: str) -> str | None:
+    """Say in one sentence why the engine of this server cannot store a Data Source called *name*, or return ``None``.
+
+    The characters of a name are the business of `tinymagic.names`.
+    """
+    if len(name) > MOST_NAME_CHARACTERS:
+        return (
+            f"The name {name[:30] + '...'!r} has {len(name)} characters, and a Data Source's has at most "
+            f"{MOST_NAME_CHARACTERS}. Choose a shorter one."
+        )
+    if name.lower().startswith(RESERVED_PREFIX):
+        return (
+            f"{name!r} begins with '{RESERVED_PREFIX}', which is kept for tables of the server. Choose another name, "
+            f"for instance {name[len(RESERVED_PREFIX) :] or 'events'!r}."
+        )
+    return None
 
 
 def define_table(columns: Sequence[Column], parameters: Mapping[str, str], expressions: Expressions) -> TableDefinition:

@@ -6,12 +6,17 @@ import gzip
 import io
 import itertools
 import json
+import re
 import threading
+import uuid
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from tinymagic.local.table_definition import MOST_NAME_CHARACTERS
 
 PATH = "/v0/datasources"
 _numbers = itertools.count()
@@ -81,6 +86,71 @@ class TestCreate:
         """type_guessing=false makes every column String."""
         upload(api, b"a,b\n1,2\n", name=name, type_guessing="false")
         assert [c["type"] for c in api.get(f"{PATH}/{name}").json()["columns"]] == ["String", "String"]
+
+    @pytest.mark.parametrize(
+        ("data", "names", "values"),
+        [
+            (b"a,,c\n1,2,3\n", ["a", "column_01", "c"], [1, 2, 3]),
+            (b",b\n1,2\n", ["column_00", "b"], [1, 2]),
+            (b"a b,a_b\n1,2\n", ["a_b", "a_b_1"], [1, 2]),
+            (b"a,a\n1,2\n", ["a", "a_1"], [1, 2]),
+            (b"first name,1x\n1,2\n", ["first_name", "c_1x"], [1, 2]),
+            (b"1x\n1\n", ["c_1x"], [1]),
+        ],
+    )
+    def test_odd_headers(self, api: Any, name: str, data: bytes, names: list[str], values: list[int]) -> None:
+        """Empty cells and cells with the same name keep their values, also when the same file is appended."""
+        assert accounted(upload(api, data, name=name)) == (1, 0, 0)
+        assert [c["name"] for c in api.get(f"{PATH}/{name}").json()["columns"]] == names
+        assert accounted(upload(api, data, name=name, mode="append")) == (1, 0, 0)
+        assert rows(api, f"SELECT * FROM {name}") == [values, values]
+
+    @pytest.mark.parametrize(
+        "data", [b"v\n1\n\n2\n", b"v\r\n1\r\n\r\n2\r\n\r\n", b"v\n1\n \n2", b" \nv\n1\n2", b"v\n\n1\n\n\n2"]
+    )
+    def test_blank_lines_are_no_rows(self, api: Any, name: str, data: bytes) -> None:
+        """Nobody wrote a row where a line is blank, also when there is one column."""
+        assert accounted(upload(api, data, name=name)) == (2, 0, 0)
+        assert rows(api, f"SELECT v FROM {name} ORDER BY v") == [[1], [2]]
+
+    def test_a_quoted_empty_field_is_a_row(self, api: Any, name: str) -> None:
+        """What is not blank counts: an empty field in quotes is an empty value."""
+        assert accounted(upload(api, b'v\nx\n\n""\ny\n', name=name)) == (3, 0, 0)
+        assert rows(api, f"SELECT ifNull(v, '') AS v FROM {name} ORDER BY v") == [[""], ["x"], ["y"]]
+
+    def test_too_many_columns(self, api: Any, name: str) -> None:
+        """A CSV that is too wide is refused with the limit and not with the engine's words."""
+        data = ",".join(f"c{n}" for n in range(2_000)) + "\n" + ",".join(["1"] * 2_000) + "\n"
+        reply = upload(api, data.encode(), name=name)
+        assert reply.status_code == 400
+        assert "2000 columns, and a Data Source has at most 500" in reply.json()["error"]
+
+    def test_statements_longer_than_users_may_write(self, api: Any, name: str) -> None:
+        """Columns whose names fill the engine's limit for a statement several times over can be loaded."""
+        names = ",".join(f"c{n:0600d}" for n in range(150))
+        good, bad = ",".join(["1"] * 150), ",".join(["x"] * 150)
+        assert accounted(upload(api, f"{names}\n{good}\n".encode(), name=name)) == (1, 0, 0)
+        assert accounted(upload(api, f"{good}\n{bad}\n".encode(), name=name, mode="append")) == (1, 1, 0)
+
+    def test_as_many_columns_as_there_may_be(self, api: Any, name: str) -> None:
+        """500 columns can be loaded."""
+        data = ",".join(f"c{n}" for n in range(500)) + "\n" + ",".join(["1"] * 500) + "\n"
+        assert accounted(upload(api, data.encode(), name=name)) == (1, 0, 0)
+
+    def test_names_that_cannot_be_stored(self, api: Any) -> None:
+        """The longest name works; a longer one and one of the server's own are refused with a sentence."""
+        longest = "n" * MOST_NAME_CHARACTERS
+        assert accounted(upload(api, b"a\n1\n", name=longest)) == (1, 0, 0)
+        assert accounted(upload(api, b"a\nx\n", name=longest, mode="append")) == (0, 1, 0)
+        assert rows(api, f"SELECT count() FROM {longest}_quarantine") == [[1]]
+        assert accounted(upload(api, b"a\n2\n", name=longest, mode="replace")) == (1, 0, 0)
+        assert api.request("DELETE", f"{PATH}/{longest}").status_code < 300
+        reply = upload(api, b"a\n1\n", name=longest + "n")
+        assert reply.status_code == 400
+        assert f"at most {MOST_NAME_CHARACTERS}" in reply.json()["error"]
+        reply = upload(api, b"a\n1\n", name="_tm_mine")
+        assert reply.status_code == 400
+        assert "kept for tables of the server" in reply.json()["error"]
 
     @pytest.mark.parametrize("bad", ["select", "a-b", "1a", "x_quarantine", "a b", "tinybird"])
     def test_bad_names(self, api: Any, bad: str) -> None:
@@ -176,7 +246,8 @@ class TestAppend:
             ("Int64", ["-9223372036854775808"], ["9223372036854775808"]),
             ("UInt256", ["1" * 77], ["1" * 90, "-1"]),
             ("Float32", ["1.5", "-1e3"], ["1e39", "x"]),
-            ("Decimal(5, 2)", ["999.99", "-1"], ["1000", "x"]),
+            ("Decimal(5, 2)", ["999.99", "-1", "1.2300", "1e-2", "1200e-4"], ["1000", "x", "1.239", "1e-3"]),
+            ("Decimal(5, 0)", ["500", "100e-2"], ["0.5"]),
             ("Date", ["1970-01-01", "2024-02-29"], ["2024-02-30", "1969-12-31", "12", "x"]),
             (
                 "DateTime",
@@ -358,6 +429,81 @@ class TestParquet:
         data = parquet(a=["1"], b=["x"])
         assert accounted(upload(api, data, file_format="parquet", name=name, mode="append")) == (0, 1, 0)
 
+    @pytest.mark.parametrize(
+        ("type_", "size_bytes", "value"),
+        [
+            ("Int128", 16, 2**70),
+            ("Int128", 16, -(2**127)),
+            ("UInt128", 16, 2**127),
+            ("UInt128", 16, 2**64 - 1),
+            ("Int256", 32, -(2**255)),
+            ("UInt256", 32, 2**255),
+        ],
+    )
+    def test_wide_integers(self, api: Any, name: str, type_: str, size_bytes: int, value: int) -> None:
+        """Fixed bytes, the lowest first, are how ClickHouse writes integers of 128 and 256 bits."""
+        cell = value.to_bytes(size_bytes, "little", signed=type_.startswith("Int"))
+        data = parquet(
+            a=pa.array([cell, None], pa.binary(size_bytes)),
+            l=pa.array([[cell], []], pa.list_(pa.binary(size_bytes))),
+        )
+        schema = f"a Nullable({type_}) `json:$.a`, l Array({type_}) `json:$.l[:]`"
+        assert accounted(upload(api, data, file_format="parquet", name=name, schema=schema)) == (2, 0, 0)
+        assert rows(api, f"SELECT toString(a), toString(l) FROM {name} ORDER BY a") == [
+            [str(value), f"[{value}]"],
+            [None, "[]"],
+        ]
+
+    def test_what_the_engine_writes_it_reads(self, api: Any, name: str) -> None:
+        """A file of our own query, with every type that Parquet has no logical type for, comes back as it was."""
+        sql = (
+            "SELECT toInt128(-5) AS i, toUInt256(7) AS u, toIPv4('1.2.3.4') AS v4, toIPv6('2001:db8::1') AS v6, "
+            "toUUID('00112233-4455-6677-8899-aabbccddeeff') AS id"
+        )
+        data = api.sql(f"{sql} FORMAT Parquet").content
+        schema = ", ".join(
+            f"{column} {type_} `json:$.{column}`"
+            for column, type_ in [("i", "Int128"), ("u", "UInt256"), ("v4", "IPv4"), ("v6", "IPv6"), ("id", "UUID")]
+        )
+        assert accounted(upload(api, data, file_format="parquet", name=name, schema=schema)) == (1, 0, 0)
+        assert rows(api, f"SELECT * FROM {name}") == rows(api, sql)
+
+    def test_bytes_as_addresses(self, api: Any, name: str) -> None:
+        """Sixteen bytes are a UUID in the order of its text."""
+        cells = [uuid.UUID("00112233-4455-6677-8899-aabbccddeeff").bytes, None]
+        schema = "id Nullable(UUID) `json:$.id`"
+        data = parquet(id=pa.array(cells, pa.binary(16)))
+        assert accounted(upload(api, data, file_format="parquet", name=name, schema=schema)) == (2, 0, 0)
+        assert rows(api, f"SELECT id FROM {name} ORDER BY id") == [["00112233-4455-6677-8899-aabbccddeeff"], [None]]
+
+    def test_bytes_that_are_no_text(self, api: Any, name: str) -> None:
+        """A row with such bytes goes to quarantine like any other, with the bytes replaced."""
+        data = parquet(a=pa.array([b"\xff\xfe", b"7"], pa.binary()), b=pa.array([b"\xff", b"x"], pa.binary()))
+        schema = "a UUID `json:$.a`, b String `json:$.b`"
+        reply = upload(api, data, file_format="parquet", name=name, schema=schema)
+        assert accounted(reply) == (0, 2, 0)
+        assert "\ufffd" in "".join(reply.json()["errors"])
+        assert ["\ufffd"] in rows(api, f"SELECT b FROM {name}_quarantine")
+
+    @pytest.mark.parametrize(
+        ("cells", "type_", "stored"),
+        [
+            ([Decimal("1.230"), Decimal("1.239"), Decimal("1000.000")], "Decimal(5, 2)", ["1.23"]),
+            ([19.99, 0.29, 1.239, 1000.0, float("inf")], "Decimal(5, 2)", ["19.99", "0.29"]),
+            ([5, -999, 5000], "Decimal(5, 2)", ["5", "-999"]),
+            ([Decimal("5.00"), Decimal("-7.00"), Decimal("5.50")], "Int8", ["5", "-7"]),
+        ],
+    )
+    def test_numbers_that_would_lose_digits(
+        self, api: Any, name: str, cells: list[Any], type_: str, stored: list[str]
+    ) -> None:
+        """A number fits another kind of number when all its digits do; zeros at the end do not count."""
+        data = parquet(k=list(range(len(cells) + 1)), a=[*cells, None])
+        schema = f"k Int32 `json:$.k`, a Nullable({type_}) `json:$.a`"
+        reply = upload(api, data, file_format="parquet", name=name, schema=schema)
+        assert accounted(reply) == (len(stored) + 1, len(cells) - len(stored), 0)
+        assert rows(api, f"SELECT toString(a) FROM {name} ORDER BY k") == [*([each] for each in stored), [None]]
+
     def test_missing_column_and_cut_file(self, api: Any, name: str) -> None:
         """A file without a needed column and a truncated file are refused with a sentence."""
         api.post(PATH, params={"name": name, "schema": "a Int8 `json:$.a`, b String `json:$.b`"})
@@ -394,6 +540,15 @@ class TestReplace:
             reply = upload(api, b"a,b\n1,n\n", name=name, mode="replace", replace_condition=bad)
             assert reply.status_code == 400, bad
         assert rows(api, f"SELECT count() FROM {name}") == [[2]]
+
+    def test_errors_hide_the_server(self, api: Any, name: str) -> None:
+        """What the engine says is shown without databases, staging tables, statements and paths of the server."""
+        upload(api, b"a\n1\n", name=name)
+        for parameters in ({"replace_condition": "nope = 1"}, {"replace_condition": "toDate('x') > a"}):
+            reply = upload(api, b"a\n1\n", name=name, mode="replace", **parameters)
+            assert reply.status_code == 400
+            assert not re.search(r"In scope|w_[0-9a-f]{32}|_tm_staging|load_[0-9a-f]{32}|/[0-9a-f]{32}", reply.text)
+        assert "nope" in upload(api, b"a\n1\n", name=name, mode="replace", replace_condition="nope = 1").json()["error"]
 
 
 class TestReadAndDelete:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import stat
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -113,3 +115,64 @@ def test_half_created_data_sources_are_gone(folder: Path) -> None:
         assert client.rows(f"SELECT count() FROM {each['name']}") == [[ROWS]]
     # The name that was being made when the server died is free, or taken by a whole Data Source.
     assert client.load(1, name=f"d{len(listed)}") == 200
+
+
+def test_uploads_of_a_killed_server_are_removed(folder: Path) -> None:
+    """Uploads lie in the data folder for the user only, and the next start empties their place."""
+    client = Client(folder)
+    spool = folder / "spool"
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o700
+
+    def endless() -> Iterator[bytes]:
+        yield b"version\n"
+        while True:
+            time.sleep(0.01)
+            yield b"1\n" * 10_000
+
+    def upload() -> None:
+        url = f"{client.server.host}/v0/datasources"
+        with contextlib.suppress(requests.RequestException):
+            requests.post(url, params={"name": "v"}, data=endless(), headers=client.headers, timeout=60)
+
+    thread = threading.Thread(target=upload, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not list(spool.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    client.kill()
+    thread.join(30)
+    assert list(spool.iterdir())
+    Client(folder)
+    assert list(spool.iterdir()) == []
+
+
+def test_memory_server_leaves_no_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temporary spool goes with its server; that of a killed one goes at the next start, a living one's stays."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    killed = local.start(memory=True, port=0, with_parent=True)
+    [left] = tmp_path.glob("tinymagic-spool-*")
+    os.kill(killed.pid, signal.SIGKILL)
+    while any(each.pid == killed.pid for each in local.running()):
+        time.sleep(0.02)
+    assert left.exists()
+    servers = [local.start(memory=True, port=0, with_parent=True)]
+    try:
+        assert not left.exists()
+        servers.append(local.start(memory=True, port=0, with_parent=True))
+        assert len(list(tmp_path.glob("tinymagic-spool-*"))) == 2
+    finally:
+        for server in servers:
+            local.stop(port=server.port)
+    assert list(tmp_path.glob("tinymagic-spool-*")) == []
+
+
+@pytest.mark.parametrize("name", ["a{b,c}", "a*", "a?", "a.zip :: b", "it's [1] \\"])
+def test_uploads_are_read_whatever_the_folder_is_called(tmp_path: Path, name: str) -> None:
+    """Names that the engine would take for a pattern are served as well."""
+    path = tmp_path / name
+    try:
+        client = Client(path)
+        assert client.load(1, name="v") == 200
+        assert client.rows("SELECT count() FROM v") == [[ROWS]]
+    finally:
+        local.stop(path)

@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from tinymagic import local
+from tinymagic.local.launch import records_folder
 
 
 @pytest.fixture
@@ -24,6 +26,37 @@ def folder(tmp_path: Path):
     path = tmp_path / "data"
     yield path
     local.stop(path)
+
+
+#: Counting this far takes days.
+ENDLESS_SQL = "SELECT count() FROM numbers(4000000000000)"
+
+#: One call of a function in one block: the engine does not look whether it was cancelled before that has ended.
+DEAF_SQL = "SELECT arrayFold((a, x) -> a + x, range(30000000), toUInt64(0))"
+
+
+class Asking(threading.Thread):
+    """A query that is under way in a server, and later its reply."""
+
+    def __init__(self, server: local.LocalServer, sql: str) -> None:
+        super().__init__(daemon=True)
+        self.reply: requests.Response | None = None
+        self._server, self._sql = server, sql
+        self.start()
+        time.sleep(1)  # Until the engine is at it; that the query runs cannot be seen from outside.
+        assert self.is_alive()
+
+    def run(self) -> None:
+        """Ask."""
+        headers = {"Authorization": f"Bearer {admin_token(self._server)}"}
+        url = self._server.host + "/v0/sql"
+        self.reply = requests.get(url, params={"q": self._sql}, headers=headers, timeout=60)
+
+
+def admin_token(server: local.LocalServer) -> str:
+    """Return the token of the workspace's administrator."""
+    found: dict[str, Any] = requests.get(server.host + "/tokens", timeout=5).json()
+    return str(found["workspace_admin_token"])
 
 
 class TestStart:
@@ -97,6 +130,53 @@ class TestStart:
         with pytest.raises(local.LaunchError, match=f"{port} is not a port"):
             local.start(memory=True, port=port)
 
+    @pytest.mark.parametrize("port", ["7181", 7181.0, True])
+    def test_port_that_is_no_number_is_refused(self, port):
+        """A port of another type gives a sentence too."""
+        with pytest.raises(local.LaunchError, match=f"{port!r} is not a port"):
+            local.start(memory=True, port=port)
+
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [
+            ("a\0b", "holds a NUL character"),
+            ("n" * 300, "File name too long"),
+            (os.fsdecode(b"caf\xe9"), "is not UTF-8"),
+        ],
+        ids=["nul", "long", "not UTF-8"],
+    )
+    def test_name_that_no_folder_can_have_is_refused(self, tmp_path, name, reason):
+        """Paths that the operating system or the engine cannot use give one sentence, before any process starts."""
+        with pytest.raises(local.LaunchError, match=reason) as caught:
+            local.start(path=f"{tmp_path}/{name}", port=0, with_parent=True)
+        assert "\n" not in str(caught.value)
+        assert "Exception" not in str(caught.value)
+
+    @pytest.mark.parametrize("path", [7, b"data"])
+    def test_path_that_is_no_text_is_refused(self, path):
+        """A path of another type gives a sentence too."""
+        with pytest.raises(local.LaunchError, match="is not a path|is bytes"):
+            local.start(path=path, port=0)
+
+    def test_start_right_after_a_kill_gives_a_living_server(self, folder):
+        """A killed server that has not quite gone is not returned."""
+        for _ in range(3):
+            server = local.start(path=folder, port=0, with_parent=True)
+            os.kill(server.pid, signal.SIGKILL)
+            again = local.start(path=folder, port=0, with_parent=True)
+            assert again.pid != server.pid
+            assert requests.get(again.host + "/health/liveness", timeout=5).json() == {"status": "ok"}
+
+    def test_server_that_does_not_answer_is_not_returned(self, folder):
+        """A process that holds the folder but is stopped gives an error in the end, and no server."""
+        server = local.start(path=folder, port=0, with_parent=True)
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(local.LaunchError, match=rf"\({server.pid}\) holds the data folder"):
+                local.start(path=folder, port=0, timeout_s=0.5)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+
     def test_path_that_is_a_file_is_refused(self, tmp_path):
         """A file cannot hold the data."""
         file = tmp_path / "file"
@@ -143,8 +223,71 @@ class TestStop:
             requests.get(server.host + "/health/liveness", timeout=5)
         with pytest.raises(ProcessLookupError):
             os.kill(server.pid, 0)
+        assert not list(records_folder().glob(f"{server.pid}-*"))
         assert local.find(folder) is None
         assert server not in local.running()
+
+    def test_running_query_is_stopped_at_once(self, folder):
+        """A stop does not wait for queries; who asked is told in JSON, and the folder is free again."""
+        server = local.start(path=folder, port=0, with_parent=True, limits="none")
+        asking = Asking(server, ENDLESS_SQL)
+        # Less than the time that imports get.
+        assert local.stop(folder, timeout_s=2.5) == server
+        with pytest.raises(ProcessLookupError):
+            os.kill(server.pid, 0)
+        asking.join(10)
+        assert asking.reply is not None
+        assert asking.reply.status_code == 503
+        assert "is ending" in asking.reply.json()["error"]
+        again = local.start(path=folder, port=0, with_parent=True)
+        assert again.pid != server.pid
+
+    def test_full_engine_is_stopped_at_once(self, folder):
+        """Queries are stopped too when they take every slot and more wait."""
+        server = local.start(path=folder, port=0, with_parent=True, limits="none")
+        asking = [Asking(server, ENDLESS_SQL)]
+        asking += [threading.Thread(target=Asking, args=(server, ENDLESS_SQL)) for _ in range(20)]
+        for each in asking[1:]:
+            each.start()
+        time.sleep(1.5)
+        assert local.stop(folder, timeout_s=10) == server
+        asking[0].join(10)
+        assert asking[0].reply.status_code == 503
+
+    @pytest.mark.slow
+    def test_deaf_query_ends_with_the_process(self, folder):
+        """A query that the engine cannot stop does not keep the server alive; until it has gone, stop says so."""
+        server = local.start(path=folder, port=0, with_parent=True, limits="none")
+        asking = Asking(server, DEAF_SQL)
+        with pytest.raises(local.LaunchError, match="still runs after 1 seconds"):
+            local.stop(folder, timeout_s=1)
+        assert server in local.running()
+        assert local.stop(folder) == server
+        with pytest.raises(ProcessLookupError):
+            os.kill(server.pid, 0)
+        asking.join(10)
+        assert asking.reply is not None
+        assert asking.reply.status_code == 503
+        assert "is ending" in asking.reply.json()["error"]
+
+    def test_stop_from_another_process_waits_for_the_end(self, folder):
+        """Who did not start the server knows its end from its locks."""
+        server = local.start(path=folder, port=0, with_parent=True, limits="none")
+        asking = Asking(server, ENDLESS_SQL)
+        code = (
+            "import sys; from tinymagic import local; local.stop(sys.argv[1]); "
+            "print(local.start(path=sys.argv[1], port=0, with_parent=True).pid)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(Path(local.__file__).parents[2])},
+        )
+        asking.join(10)
+        assert int(done.stdout) != server.pid
 
     def test_stop_without_server_gives_none(self, tmp_path):
         """Stopping nothing is no error."""
@@ -180,6 +323,53 @@ class TestStop:
         while any(each.port == port for each in local.running()) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not any(each.port == port for each in local.running())
+
+    def test_query_does_not_outlive_the_parent(self):
+        """The end of the parent stops a running query as well."""
+        code = f"""
+import threading, time, requests
+from tinymagic import local
+server = local.start(memory=True, port=0, with_parent=True, limits="none")
+token = requests.get(server.host + "/tokens", timeout=5).json()["workspace_admin_token"]
+ask = lambda: requests.get(server.host + "/v0/sql", params={{"q": "{ENDLESS_SQL}", "token": token}}, timeout=60)
+threading.Thread(target=ask, daemon=True).start()
+time.sleep(1)
+print(server.pid)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(Path(local.__file__).parents[2])},
+        )
+        pid = int(done.stdout)
+        deadline = time.monotonic() + 15
+        while any(each.pid == pid for each in local.running()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(each.pid == pid for each in local.running())
+
+
+class TestFullDisk:
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit")
+    def test_upload_that_does_not_fit_says_so(self, folder):
+        """A write that the operating system refuses gives a sentence, and nothing is half done."""
+        import resource
+
+        server = local.start(path=folder, port=0, with_parent=True)
+        headers = {"Authorization": f"Bearer {admin_token(server)}"}
+        url = server.host + "/v0/datasources"
+        _, hard = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1_000_000, hard))
+        upload = {"params": {"name": "big"}, "data": b"version\n" + b"1\n" * 2_000_000, "headers": headers}
+        reply = requests.post(url, timeout=60, **upload)
+        assert reply.status_code == 500
+        assert "is full" in reply.json()["error"]
+        assert [each.name for each in (folder / "spool").iterdir()] == []
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        assert requests.get(url, headers=headers, timeout=60).json() == {"datasources": []}
+        assert requests.post(url, timeout=60, **upload).status_code == 200
 
 
 class TestRunning:

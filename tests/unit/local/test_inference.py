@@ -65,6 +65,24 @@ class TestCsvDialect:
         assert [c.name for c in infer_csv(b"1,x\n2,y\n").columns] == ["column_00", "column_01"]
         assert infer_csv(b"x,y\nx,z\n").header == ()
 
+    @pytest.mark.parametrize(
+        ("data", "header"),
+        [
+            (b"a,a\n1,2\n", ("a", "a")),
+            (b"a,b,a\n1,2,3\n", ("a", "b", "a")),
+            (b"first name,1x\n1,2\n", ("first name", "1x")),
+            (b"1x\n1\n2\n", ("1x",)),
+            (b"a,,,d\n1,2,3,4\n", ("a", "", "", "d")),
+            (b"a,a\nb,c\n", ()),
+            (b"1x,2y\n3z,4\n1x,5\n", ()),
+            (b"\\N\n1\n2\n", ()),
+            (b"?\n1\n2\n", ()),
+        ],
+    )
+    def test_odd_names_above_values(self, data: bytes, header: tuple[str, ...]) -> None:
+        """Names that are odd or there twice are a header when what is below them is of another kind."""
+        assert infer_csv(data).header == header
+
     @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
     @pytest.mark.parametrize("new_line", ["\n", "\r\n", "\r"])
     def test_delimiter_and_line_end(self, delimiter: str, new_line: str) -> None:

@@ -15,6 +15,8 @@ from .tokens import TokensService
 from .workspaces import WorkspacesService
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tinymagic.local.catalog import Catalog
     from tinymagic.local.engine import Engine
     from tinymagic.local.limits import Limits
@@ -34,12 +36,17 @@ class Services:
     datasources: Any
 
     @classmethod
-    def build(cls, engine: Engine, catalog: Catalog, limits: Limits, *, port: int = 0) -> Services:
-        """Make the services and whatever must exist before the first request."""
+    def build(
+        cls, engine: Engine, catalog: Catalog, limits: Limits, *, port: int = 0, spool: Path | None = None
+    ) -> Services:
+        """Make the services and whatever must exist before the first request.
+
+        *spool* is the folder for uploads; a temporary one when ``None``.
+        """
         datasources: Any = None
         if importlib.util.find_spec(f"{__package__}.datasources"):
             module = importlib.import_module(f"{__package__}.datasources")
-            datasources = module.DataSourcesService(engine, catalog, limits)
+            datasources = module.DataSourcesService(engine, catalog, limits, spool)
         workspaces = WorkspacesService(engine, catalog)
         workspaces.prepare()
         return cls(
@@ -52,3 +59,8 @@ class Services:
             query=QueryService(engine, catalog, limits),
             datasources=datasources,
         )
+
+    def close(self) -> None:
+        """Give up what lies on disk for the time of this process only."""
+        if self.datasources is not None:
+            self.datasources.close()

@@ -17,13 +17,26 @@ from tinymagic.local.datasource_view import datafile, describe, pick
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.expressions import Expressions
-from tinymagic.local.file_reading import FileReader
-from tinymagic.local.imports import DATASOURCES_PAGE, ImportRequest, check_jsonpaths, import_reply
-from tinymagic.local.ingest import STAGING_DATABASE, Loader, LoadReport, Table, quarantine_definition, staging_table
+from tinymagic.local.file_reading import FileReader, Layout
+from tinymagic.local.imports import DATASOURCES_PAGE, ImportRequest, check_jsonpaths, import_reply, plain_reason
+from tinymagic.local.ingest import (
+    OWN_SQL_SETTINGS,
+    Loader,
+    LoadReport,
+    Table,
+    quarantine_definition,
+    staging_table,
+)
 from tinymagic.local.locks import SharedLocks
 from tinymagic.local.schema import Column, parse_schema, print_schema
 from tinymagic.local.spool import Spool, SpooledFile, UploadError
-from tinymagic.local.table_definition import TableDefinition, define_table, read_schema
+from tinymagic.local.table_definition import (
+    MOST_NAME_CHARACTERS,
+    TableDefinition,
+    define_table,
+    read_schema,
+    table_name_problem,
+)
 from tinymagic.names import name_problem, near_names, valid_name
 
 if TYPE_CHECKING:
@@ -33,6 +46,10 @@ if TYPE_CHECKING:
     from tinymagic.local.catalog import Catalog, Workspace
     from tinymagic.local.engine import Engine
     from tinymagic.local.limits import Limits
+
+
+#: Names made from file names leave room for a number at the end.
+_MOST_GUESSED = MOST_NAME_CHARACTERS - 8
 
 
 class DataSourcesService:
@@ -138,15 +155,18 @@ class DataSourcesService:
             )
         file = self._prepared(request)
         headers: Sequence[str] = ()
+        layout: Layout | None = None
+        columns: Sequence[Column]
         if schema.strip():
             columns = read_schema(schema)
         else:
             assert file is not None
-            columns, headers = self._reader.infer(file, request.parameters)
+            inferred = self._reader.infer(file, request.parameters)
+            columns, headers, layout = inferred.columns, inferred.header, inferred.layout
         definition = define_table(columns, request.parameters, self._expressions)
         check_jsonpaths(definition.columns, request)
         with self._locks.exclusive(f"{workspace.id}/{name}"):
-            return self._create(workspace, name, definition, request, file, headers)
+            return self._create(workspace, name, definition, request, file, headers, layout)
 
     def append(self, workspace: Workspace, request: ImportRequest) -> dict[str, Any]:
         """Add the rows of a file.
@@ -224,11 +244,15 @@ class DataSourcesService:
         name = request.name
         taken = {record.name for record in self._catalog.datasources(workspace.id)}
         if not name:
-            base = valid_name(request.file_name.split(".")[0]) if request.file_name else f"ds_{uuid.uuid4().hex[:8]}"
+            base = (
+                valid_name(request.file_name.split(".")[0])[:_MOST_GUESSED]
+                if request.file_name
+                else f"ds_{uuid.uuid4().hex[:8]}"
+            )
             name, number = base, 1
             while name in taken:
                 name, number = f"{base}_{number}", number + 1
-        if problem := name_problem(name):
+        if problem := name_problem(name) or table_name_problem(name):
             raise BadRequest(problem, documentation=DATASOURCES_PAGE)
         if name in taken:
             raise Conflict(
@@ -269,6 +293,7 @@ class DataSourcesService:
         request: ImportRequest,
         file: SpooledFile | None,
         headers: Sequence[str],
+        layout: Layout | None,
     ) -> dict[str, Any]:
         target, staged = Table(workspace.database, name), staging_table()
         record = DataSourceRecord(
@@ -286,7 +311,7 @@ class DataSourcesService:
         try:
             self._create_tables(staged, definition)
             if file is not None and definition.engine.is_merge_tree:
-                report, seconds = self._fill(record, staged, file, request)
+                report, seconds = self._fill(record, staged, file, request, layout)
             rename = f"{staged.sql} TO {target.sql}, {staged.quarantine.sql} TO {target.quarantine.sql}"
             self._engine.execute(f"RENAME TABLE {rename}")
             try:
@@ -306,11 +331,12 @@ class DataSourcesService:
 
     def _create_tables(self, table: Table, definition: TableDefinition) -> None:
         try:
-            self._engine.execute(f"CREATE TABLE {table.sql} {definition.sql}")
+            self._engine.execute(f"CREATE TABLE {table.sql} {definition.sql}", settings=OWN_SQL_SETTINGS)
         except EngineError as error:
-            reason = error.message.replace(f"{STAGING_DATABASE}.{table.name}", "the Data Source")
-            raise BadRequest(f"The Data Source cannot be created: {reason}", documentation=DATASOURCES_PAGE) from error
-        self._engine.execute(f"CREATE TABLE {table.quarantine.sql} {quarantine_definition(definition.columns)}")
+            reason = f"The Data Source cannot be created: {plain_reason(error.message)}"
+            raise BadRequest(reason, documentation=DATASOURCES_PAGE) from error
+        quarantine = f"CREATE TABLE {table.quarantine.sql} {quarantine_definition(definition.columns)}"
+        self._engine.execute(quarantine, settings=OWN_SQL_SETTINGS)
 
     def _stage(
         self, record: DataSourceRecord, target: Table, staged: Table, file: SpooledFile, request: ImportRequest
@@ -322,13 +348,20 @@ class DataSourcesService:
         return self._fill(record, staged, file, request)
 
     def _fill(
-        self, record: DataSourceRecord, staged: Table, file: SpooledFile, request: ImportRequest
+        self,
+        record: DataSourceRecord,
+        staged: Table,
+        file: SpooledFile,
+        request: ImportRequest,
+        layout: Layout | None = None,
     ) -> tuple[LoadReport, float]:
         begin = time.perf_counter()
         columns: list[Column] = parse_schema(record.schema)
         exact = record.engine["engine"] in ("MergeTree", "Null") and "engine_ttl" not in record.engine
         stage: Callable[..., LoadReport] = self._reader.stage
-        report = stage(file, request.file_format, columns, request.parameters, staged, keeps_every_row=exact)
+        report = stage(
+            file, request.file_format, columns, request.parameters, staged, keeps_every_row=exact, layout=layout
+        )
         return report, time.perf_counter() - begin
 
     def _merge(self, target: Table, staged: Table, fresh: Table, condition: str, report: LoadReport) -> None:
@@ -356,7 +389,7 @@ class DataSourcesService:
 
 
 def _not_imported(error: EngineError) -> BadRequest:
-    reason = error.message.split(": In scope ")[0].split(": While executing ")[0]
+    reason = plain_reason(error.message)
     return BadRequest(
         f"The rows could not be imported, and nothing was stored. [Error] {reason} ({error.name})",
         documentation=DATASOURCES_PAGE,
