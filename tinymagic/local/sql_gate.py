@@ -140,6 +140,8 @@ WITH parseQueryToJSON({q:String}) AS tree
 SELECT tree, formatQuerySingleLine({q:String}) AS written, formatQueryFromJSON(tree) AS rewritten
 """
 
+_TREE_SQL = "SELECT parseQueryToJSON({q:String}), formatQuerySingleLine({q:String})"
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -276,9 +278,30 @@ class SqlGate:
         )
 
     def _parse(self, text: str) -> tuple[dict[str, Any], str, str]:
-        data = self._engine.parse(_PARSE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
+        try:
+            data = self._engine.parse(_PARSE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
+        except EngineError as error:
+            if "AST deserialization" not in error.message:
+                raise
+            return self._parse_large_floats(text)
         tree, written, rewritten = json.loads(data)
-        return json.loads(tree), written, rewritten
+        return json.loads(tree, object_hook=_exact_float), written, rewritten
+
+    def _parse_large_floats(self, text: str) -> tuple[dict[str, Any], str, str]:
+        """Parse a text with floats from 2**64 up: the engine writes them without a point and does not read that."""
+        data = self._engine.parse(_TREE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
+        tree, written = json.loads(data)
+        mended = json.loads(tree, object_hook=_exact_float)
+        return mended, written, self._write(mended)
+
+    def _write(self, tree: dict[str, Any]) -> str:
+        """Write a tree as SQL."""
+        data = self._engine.parse(
+            "SELECT formatQueryFromJSON({tree:String})",
+            parameters={"tree": json.dumps(tree)},
+            output_format="JSONCompactEachRow",
+        )
+        return str(json.loads(data)[0])
 
     def _format(self, text: str) -> str:
         data = self._engine.parse(
@@ -288,11 +311,7 @@ class SqlGate:
 
     def _without_settings(self, tree: dict[str, Any]) -> str:
         """Write the statement without its SETTINGS: on a read-only connection they are set before, or not at all."""
-        bare = json.dumps(_drop_settings(tree))
-        data = self._engine.parse(
-            "SELECT formatQueryFromJSON({tree:String})", parameters={"tree": bare}, output_format="JSONCompactEachRow"
-        )
-        return str(json.loads(data)[0])
+        return self._write(_drop_settings(tree))
 
     def _without_last_semicolons(self, sql: str) -> str:
         """Take off ``;`` at the end, also several and with comments between; the engine's tokenizer says where."""
@@ -460,6 +479,13 @@ def _named_table(function: str, argument: dict[str, Any]) -> TableName:
     else:
         raise _refused(f"Usage of function {function} is restricted. {_CONTACT}")
     return ".".join(parts[:-1]), parts[-1]
+
+
+def _exact_float(node: dict[str, Any]) -> dict[str, Any]:
+    """Make a literal that is a float one in Python too, also when it was written without a point."""
+    if node.get("field_type") == "Float64" and isinstance(node.get("value"), int):
+        return {**node, "value": float(node["value"])}
+    return node
 
 
 def _drop_settings(item: Any) -> Any:

@@ -240,6 +240,8 @@ def test_newline_in_an_identifier_hides_nothing(run):
 
 
 LEGAL = """
+SELECT 1.8446744073709552e+19 AS a, [-2e19, 0.5] AS b, 1e300 AS c
+SELECT 2e19 AS a SETTINGS join_use_nulls = 1
 SELECT arraySort(x -> -x, [1, 2]), arrayMap(negate, [1])
 SELECT * APPLY(sum) FROM (SELECT 1 AS a)
 SELECT COLUMNS('a') APPLY(quantiles(0.9)) FROM (SELECT 1 AS a)
