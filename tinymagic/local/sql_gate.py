@@ -22,7 +22,6 @@ What the gate does not know it refuses: kinds of nodes (`_KNOWN_NODES`) as well 
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -30,73 +29,33 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .engine import EngineError
 from .errors import BadRequest, Forbidden
+from .sql_names import (
+    ALLOWED_SETTINGS,
+    CONTACT,
+    DATABASE_RE,
+    IN_FUNCTIONS,
+    NAMING_FUNCTION_RE,
+    OPEN_TABLES,
+    OTHER_TABLE_FUNCTIONS,
+    READONLY_2_TABLE_FUNCTIONS,
+    SYNTAX_PAGE,
+    check_function,
+    check_table_function,
+    refused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .engine import Engine, Setting
 
-SYNTAX_PAGE = "/query/query-parameters.html"
 QUERY_PAGE = "/api-reference/query-api.html"
 
 #: Tables with this prefix are our own (staging, history of replaces) and not for users.
 INTERNAL_PREFIX = "_tm_"
 
-_CONTACT = "Contact support@tinybird.co if you require access to this feature"
-
 #: (database, table); the database is "" for a bare name, which means the workspace.
 TableName: TypeAlias = "tuple[str, str]"
-
-#: Tables of the engine that everybody may read: they hold nothing.
-_OPEN_TABLES = {("system", name) for name in ("one", "numbers", "numbers_mt", "zeros", "zeros_mt")}
-
-#: Tables that only describe the engine's vocabulary.
-_OPEN_TABLES |= {("system", "functions"), ("system", "formats"), ("system", "data_type_families")}
-
-#: First parts of a dotted name that always mean a database and never a column.
-_DATABASE_RE = re.compile(r"(?i:system|information_schema|tinybird|organization)|w_[0-9a-f]{32}")
-
-_ALLOWED_SETTINGS = {"join_use_nulls", "join_algorithm", "date_time_output_format"}
-
-_TABLE_FUNCTIONS = {"generaterandom", "null", "numbers", "numbers_mt", "values", "zeros", "zeros_mt"}
-
-#: How the parser calls the standard ``VALUES (1, 2), (3, 4)`` in FROM.
-_TABLE_FUNCTIONS |= {"sqlstandardvalues"}
-
-#: Of these the engine thinks that they need a temporary table, which ``readonly=1`` forbids and ``readonly=2`` allows.
-_READONLY_2_TABLE_FUNCTIONS = {"zeros", "zeros_mt"}
-
-_COPY_TABLE_FUNCTIONS = set("postgresql mysql mongodb url azureblobstorage gcs iceberg s3 deltalake".split())
-
-_DISABLED_TABLE_FUNCTIONS = set("generateseries generate_series format fuzzjson cluster clusterallreplicas".split())
-
-#: Functions that tell about the machine or the server, wait, write to its log, reach files or the network, or read
-#: tables by a name in a string. The first lines are the service's own list (``query.md`` section 2).
-_RESTRICTED_FUNCTIONS = set(
-    """
-    sleep sleepeachrow hostname fqdn fullhostname uptime version revision buildid serveruuid tcpport user currentuser
-    current_user currentdatabase current_database database schema currentprofiles currentroles enabledroles defaultroles
-    getmacro getsetting getserverport getoskernelversion filesystemavailable filesystemcapacity filesystemfree
-    filesystemunreserved addresstoline addresstosymbol demangle zookeepersessionuptime displayname initialqueryid
-    initial_query_id shardnum shardcount file catboostevaluate reversednsquery hascolumnintable indexhint mergetreeindex
-    showcertificate globalvariable executable
-    addresstolinewithinlines authenticateduser session_user current_schemas currentschemas currenthandler
-    currentrequesturl enabledprofiles defaultprofiles getclienthttpheader getmaxtablenamelengthfordatabase
-    getmergetreesetting getserversetting getsettingordefault getserverhttpheader logtrace tid generateserialid
-    initialquerystarttime hasthreadfuzzer isMergeTreePartCoveredBy mergetreepartinfo evalmlmethod pggetuserbyid
-    pgtableisvisible transactionlatestsnapshot transactionoldestsnapshot fuzzquery errorcodetoname
-    """.lower().split()
-)
-_AI_FUNCTIONS = set("aiclassify aiembed aiextract aifilter aigenerate airedact aisimilarity aitranslate".split())
-
-#: Functions whose first argument names a table or a dictionary.
-_NAMING_FUNCTION_RE = re.compile(r"dict(get|has|isin).*|joinget(ornull)?", re.IGNORECASE)
-
-_IN_FUNCTIONS = {
-    f"{prefix}{name}"
-    for prefix in ("", "global")
-    for name in ("in", "notin", "nullin", "notnullin", "inignoreset", "notinignoreset", "nullinignoreset")
-} | {"notnullinignoreset", "globalnotnullinignoreset"}
 
 #: The parser's names of statements where the service says something else.
 _KINDS = {
@@ -174,7 +133,7 @@ class Statement:
             Forbidden: ``Resource '<name>' not found``, whether it does not exist or is not for the caller.
         """
         for table in sorted(self.tables):
-            if table not in _OPEN_TABLES and may_read(table) is not True:
+            if table not in OPEN_TABLES and may_read(table) is not True:
                 raise not_found(table)
         for table in sorted(self.optional_tables):
             if table[1].startswith(INTERNAL_PREFIX) or may_read(table) is False:
@@ -217,7 +176,7 @@ class SqlGate:
         try:
             statement = self._check(sql)
         except RecursionError:
-            raise _refused(_TOO_DEEP) from None
+            raise refused(_TOO_DEEP) from None
         with self._lock:
             self._seen[sql] = statement
             if len(self._seen) > _CACHED_STATEMENTS:
@@ -227,12 +186,12 @@ class SqlGate:
     def _check(self, sql: str) -> Statement:
         text = self._without_last_semicolons(sql)
         if not text.strip():
-            raise _refused("Empty query")
+            raise refused("Empty query")
         try:
             tree, written, rewritten = self._parse(text)
         except EngineError as error:
             if error.name == "SYNTAX_ERROR":
-                raise _refused(syntax_message(error)) from error
+                raise refused(syntax_message(error)) from error
             return self._check_without_tree(text, error)
         kind = str(tree.get("type"))
         if kind not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery", "SelectQuery"):
@@ -353,10 +312,10 @@ class _Reading:
         }
         for node in nodes:
             if node.get("out_file") is not None:
-                raise _refused("INTO OUTFILE is not allowed: the rows come back in the reply")
+                raise refused("INTO OUTFILE is not allowed: the rows come back in the reply")
             kind = node["type"]
             if kind not in _KNOWN_NODES:
-                raise _refused(f"{kind} is not supported here")
+                raise refused(f"{kind} is not supported here")
             if kind == "TableIdentifier":
                 reading._add_table(_parts(node), ctes)
             elif kind == "Identifier":
@@ -364,10 +323,10 @@ class _Reading:
             elif kind == "SetQuery":
                 reading._add_settings(node)
             elif kind == "ColumnsApplyTransformer" and node.get("func_name"):
-                _check_function(str(node["func_name"]), by_name=True)
+                check_function(str(node["func_name"]), by_name=True)
             elif kind == "Function" and id(node) in table_functions:
-                _check_table_function(str(node["name"]))
-                if str(node["name"]).lower() in _READONLY_2_TABLE_FUNCTIONS:
+                check_table_function(str(node["name"]))
+                if str(node["name"]).lower() in READONLY_2_TABLE_FUNCTIONS:
                     reading.readonly = 2
             elif kind == "Function":
                 reading._add_function(node)
@@ -384,27 +343,27 @@ class _Reading:
         others = [each for each in node if each not in ("type", "changes", "alias", "is_standalone") and node[each]]
         changes = node.get("changes") or []
         for name in [str(change.get("name")) for change in changes] + others:
-            if name not in _ALLOWED_SETTINGS:
-                raise _refused(f"Usage of setting '{name}' is restricted. {_CONTACT}")
+            if name not in ALLOWED_SETTINGS:
+                raise refused(f"Usage of setting '{name}' is restricted. {CONTACT}")
         for change in changes:
             value = change.get("value")
             value = value.get("value") if isinstance(value, dict) else value
             if not isinstance(value, (str, int, float)):
-                raise _refused(f"Setting '{change['name']}' takes a plain value")
+                raise refused(f"Setting '{change['name']}' takes a plain value")
             self.settings[str(change["name"])] = value
 
     def _add_function(self, node: dict[str, Any]) -> None:
         name = str(node["name"])
         low = name.lower()
-        _check_function(name)
+        check_function(name)
         arguments = [each for each in (node.get("arguments") or {}).get("children") or [] if isinstance(each, dict)]
         if low in self._higher_order:
             for argument in arguments:
                 if argument["type"] == "Identifier" and len(_parts(argument)) == 1:
-                    _check_function(_parts(argument)[0], by_name=True)
-        if _NAMING_FUNCTION_RE.fullmatch(low) and arguments:
+                    check_function(_parts(argument)[0], by_name=True)
+        if NAMING_FUNCTION_RE.fullmatch(low) and arguments:
             self.tables.add(_named_table(name, arguments[0]))
-        if low in _IN_FUNCTIONS and len(arguments) > 1:
+        if low in IN_FUNCTIONS and len(arguments) > 1:
             self._add_right_side_of_in(arguments[1])
 
     def _add_right_side_of_in(self, node: dict[str, Any]) -> None:
@@ -414,19 +373,8 @@ class _Reading:
             self.optional_tables.add((".".join(parts[:-1]), parts[-1]))
         elif node["type"] == "Function":
             low = str(node["name"]).lower()
-            known = low in _COPY_TABLE_FUNCTIONS | _DISABLED_TABLE_FUNCTIONS | _OTHER_TABLE_FUNCTIONS
-            if known:
-                _check_table_function(str(node["name"]))
-
-
-#: Table functions that are no ordinary functions as well, for the right side of IN.
-_OTHER_TABLE_FUNCTIONS = set(
-    """
-    file remote remotesecure merge input view viewifpermitted viewexplain dictionary executable hdfs hudi jdbc odbc
-    sqlite redis loop mergetreeindex mergetreeprojection mergetreetextindex urlcluster s3cluster filecluster python eval
-    filesystem bigquery arrowstream ytsaurus oss cosn
-    """.split()
-)
+            if low in OTHER_TABLE_FUNCTIONS:
+                check_table_function(str(node["name"]))
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -448,27 +396,8 @@ def _parts(node: dict[str, Any]) -> list[str]:
 
 def _check_identifier(node: dict[str, Any]) -> None:
     parts = _parts(node)
-    if len(parts) > 1 and _DATABASE_RE.fullmatch(parts[0]):
+    if len(parts) > 1 and DATABASE_RE.fullmatch(parts[0]):
         raise not_found((parts[0], ".".join(parts[1:])))
-
-
-def _check_function(name: str, *, by_name: bool = False) -> None:
-    """Refuse a restricted function; *by_name* one that names a table too, as then its arguments are not to be seen."""
-    low = name.lower()
-    restricted = low in _RESTRICTED_FUNCTIONS or low in _AI_FUNCTIONS or low.startswith("__")
-    if restricted or (by_name and (_NAMING_FUNCTION_RE.fullmatch(low) or low in _IN_FUNCTIONS)):
-        raise _refused(f"Usage of function {name} is restricted. {_CONTACT}")
-
-
-def _check_table_function(name: str) -> None:
-    low = name.lower()
-    if low in _TABLE_FUNCTIONS:
-        return
-    if low in _COPY_TABLE_FUNCTIONS:
-        raise _refused(f"Usage of table function {name} is restricted to Copy Pipes. {_CONTACT}")
-    if low in _DISABLED_TABLE_FUNCTIONS:
-        raise BadRequest(f"The query uses disabled table functions: '{name}'", documentation=SYNTAX_PAGE)
-    raise _refused(f"Usage of table function {name} is restricted. {_CONTACT}")
 
 
 def _named_table(function: str, argument: dict[str, Any]) -> TableName:
@@ -477,7 +406,7 @@ def _named_table(function: str, argument: dict[str, Any]) -> TableName:
     elif argument["type"] == "Literal" and isinstance(argument.get("value"), dict):
         parts = str(argument["value"].get("value")).split(".")
     else:
-        raise _refused(f"Usage of function {function} is restricted. {_CONTACT}")
+        raise refused(f"Usage of function {function} is restricted. {CONTACT}")
     return ".".join(parts[:-1]), parts[-1]
 
 
@@ -510,9 +439,5 @@ def syntax_message(error: EngineError) -> str:
     return head if separator else error.message
 
 
-def _refused(message: str) -> BadRequest:
-    return BadRequest(f"DB::Exception: {message}", documentation=SYNTAX_PAGE)
-
-
 def _wrong_kind(kind: str) -> BadRequest:
-    return _refused(f"Only SELECT or DESCRIBE queries are supported. Got: {kind}")
+    return refused(f"Only SELECT or DESCRIBE queries are supported. Got: {kind}")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tinymagic.local.engine import EngineError, QueryResult
 from tinymagic.local.errors import ApiError, BadRequest, CustomError, PayloadTooLarge, QueryTimeout
 from tinymagic.local.formats import DEFAULT_FORMAT, content_type
-from tinymagic.local.sql_gate import QUERY_PAGE, SYNTAX_PAGE, SqlGate, TableName, not_found
+from tinymagic.local.sql_gate import QUERY_PAGE, SqlGate, TableName, not_found
+from tinymagic.local.sql_names import SYNTAX_PAGE
 from tinymagic.local.template import CustomErrorCalled, Rendered, TemplateError, render
 from tinymagic.sqltext import split_format
 
