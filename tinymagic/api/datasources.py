@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from tinymagic.api.datasource_results import Column, DataSource, ImportReport, Mode, Statistics, mapping, mappings
 from tinymagic.api.errors import InvalidInput
 from tinymagic.api.request import FORM_TYPE, Request, form_body
 from tinymagic.api.upload import Rows, Upload, multipart, upload_of
@@ -21,204 +21,12 @@ if TYPE_CHECKING:
     from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.transport import Transport
 
-Mode: TypeAlias = Literal["create", "append", "replace"]
+__all__ = ["Column", "DataSource", "DataSources", "ImportReport", "Statistics"]
 
 _PATH = "/v0/datasources"
 
 #: An import is answered when its rows are stored, which for a file of 500 MB takes longer than a query may.
 _IMPORT_TIMEOUT_S = 600.0
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a Data Source.
-
-    Attributes:
-        name: of the column.
-        type: ClickHouse type, without ``Nullable``.
-        nullable: whether it takes NULL.
-        default: with its keyword, for instance ``DEFAULT 13``; or ``None``.
-        jsonpath: for instance ``$.user.id``, or ``None``.
-        codec: for instance ``CODEC(ZSTD)``, or ``None``.
-    """
-
-    name: str
-    type: str
-    nullable: bool = False
-    default: str | None = None
-    jsonpath: str | None = None
-    codec: str | None = None
-
-    @classmethod
-    def of(cls, described: Mapping[str, Any]) -> Column:
-        """Read one member of ``columns``."""
-        return cls(
-            name=_text(described.get("name")),
-            type=_text(described.get("type")),
-            nullable=bool(described.get("nullable")),
-            default=_text(described.get("default_value")) or None,
-            jsonpath=_text(described.get("jsonpath")) or None,
-            codec=_text(described.get("codec")) or None,
-        )
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Size of a Data Source; ``None`` for what the service does not say.
-
-    Attributes:
-        bytes: on disk.
-        row_count: rows.
-    """
-
-    bytes: int | None = None
-    row_count: int | None = None
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """A Data Source as the service describes it. What it does not say is empty or ``None``; `raw` has all of it.
-
-    Attributes:
-        id: ``t_`` and 32 hexadecimal digits.
-        name: a shared one is called ``workspace.name``.
-        columns: in order.
-        engine: for instance ``{"engine": "MergeTree", "engine_sorting_key": "day"}``.
-        statistics: bytes and rows.
-        description: in words.
-        created_at: as the service writes it, UTC, without a zone.
-        updated_at: the same.
-        quarantine_rows: rows in its quarantine, or ``None``.
-        used_by: names of the Pipes that read it.
-        schema: the schema string; only a single Data Source carries it, a list does not.
-        type: where its rows come from, for instance ``csv`` or ``kafka``.
-        raw: the whole description.
-    """
-
-    id: str
-    name: str
-    columns: tuple[Column, ...]
-    engine: Mapping[str, Any]
-    statistics: Statistics
-    description: str
-    created_at: str
-    updated_at: str
-    quarantine_rows: int | None
-    used_by: tuple[str, ...]
-    schema: str | None
-    type: str
-    raw: Mapping[str, Any] = field(repr=False)
-
-    @classmethod
-    def of(cls, described: Mapping[str, Any]) -> DataSource:
-        """Read a description of any of the service's shapes; missing keys are empty."""
-        size = _mapping(described.get("statistics")) or _mapping(described.get("stats"))
-        schema = described.get("schema")
-        columns = described.get("columns") or _mapping(schema).get("columns")
-        return cls(
-            id=_text(described.get("id")),
-            name=_text(described.get("name")),
-            columns=tuple(Column.of(each) for each in _mappings(columns)),
-            engine=MappingProxyType(dict(_mapping(described.get("engine")))),
-            statistics=Statistics(_count(size.get("bytes")), _count(size.get("row_count"))),
-            description=_text(described.get("description")),
-            created_at=_text(described.get("created_at")),
-            updated_at=_text(described.get("updated_at")),
-            quarantine_rows=_count(described.get("quarantine_rows")),
-            used_by=_names(described.get("used_by")),
-            schema=_text(schema if isinstance(schema, str) else _mapping(schema).get("sql_schema")) or None,
-            type=_text(described.get("type")),
-            raw=MappingProxyType(dict(described)),
-        )
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What became of the rows of one import. ``rows in = rows + quarantined + invalid_lines``.
-
-    Attributes:
-        rows: stored in the Data Source; ``None`` when the reply does not tell.
-        quarantined: stored in its quarantine, because they do not fit the schema; ``None`` when not told.
-        invalid_lines: lines that could not be read at all; ``None`` when not told.
-        error: the service's sentence about rows that were not stored, or ``None``. It is no failure: the other rows
-            *are* stored, and sending all again would store them twice.
-        errors: the service's sentences about single rows.
-        import_id: under which the quarantine knows this import, or ``None``.
-        datasource: the Data Source as the reply describes it, or ``None``.
-        raw: the whole reply.
-        ignored_columns: columns of the DataFrame that the Data Source does not have, as far as the reply tells its own.
-    """
-
-    rows: int | None
-    quarantined: int | None
-    invalid_lines: int | None
-    error: str | None
-    errors: tuple[str, ...]
-    import_id: str | None
-    datasource: DataSource | None
-    raw: Mapping[str, Any] = field(repr=False)
-    ignored_columns: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether the reply tells of no row that was not stored."""
-        return not (self.error or self.quarantined or self.invalid_lines)
-
-    def sentence(self) -> str:
-        """Say in words what became of the rows.
-
-        Example:
-            >>> ImportReport(2, 1, 0, "wrong", (), None, None, {}).sentence()
-            '2 rows stored, 1 row in quarantine. Do not send all of them again: the stored rows would be there twice.'
-        """
-        parts = [
-            "the service did not tell how many rows were stored" if self.rows is None else _rows(self.rows, "stored")
-        ]
-        if self.quarantined:
-            parts.append(_rows(self.quarantined, "in quarantine"))
-        if self.invalid_lines:
-            lines = "1 line" if self.invalid_lines == 1 else f"{self.invalid_lines:,} lines"
-            parts.append(f"{lines} not readable")
-        said = ", ".join(parts)
-        told = self.quarantined or self.invalid_lines
-        why = f" The service says: {self.error.rstrip('.')}." if self.error and not told else ""
-        twice = " Do not send all of them again: the stored rows would be there twice."
-        ignored = f" Not in the Data Source, so not stored: {', '.join(self.ignored_columns)}."
-        return (
-            f"{said[0].upper()}{said[1:]}.{why}"
-            + (ignored if self.ignored_columns else "")
-            + (twice if not self.complete and self.rows != 0 else "")
-        )
-
-    @classmethod
-    def of(cls, reply: Mapping[str, Any], *, mode: Mode = "append") -> ImportReport:
-        """Read the reply of an import (``datasources.md`` section 3.5).
-
-        Args:
-            reply: the JSON object.
-            mode: of the import. Only after ``create`` and a whole ``replace`` are the rows of the Data Source those of
-                the import.
-        """
-        described = _mapping(reply.get("datasource"))
-        blocks = _mappings(reply.get("blocks"))
-        rows, quarantined = _of_blocks(blocks, "lines"), _of_blocks(blocks, "quarantine")
-        if rows is None:
-            rows = _count(reply.get("successful_rows"))
-        if rows is None and mode == "create":
-            rows = DataSource.of(described).statistics.row_count
-        if quarantined is None:
-            quarantined = _count(reply.get("quarantine_rows", reply.get("quarantined_rows")))
-        error = reply.get("error")
-        return cls(
-            rows=rows,
-            quarantined=quarantined,
-            invalid_lines=_count(reply.get("invalid_lines")),
-            error=error if isinstance(error, str) and error else None,
-            errors=_errors(reply.get("errors")),
-            import_id=_text(reply.get("import_id")) or None,
-            datasource=DataSource.of(described) if described else None,
-            raw=MappingProxyType(dict(reply)),
-        )
 
 
 class DataSources:
@@ -234,7 +42,7 @@ class DataSources:
     def list(self) -> builtins.list[DataSource]:
         """Return the Data Sources that the token may read."""
         reply = self._transport.get_json(_PATH)
-        return [DataSource.of(each) for each in _mappings(reply.get("datasources"))]
+        return [DataSource.of(each) for each in mappings(reply.get("datasources"))]
 
     def get(self, name: str) -> DataSource:
         """Return one by name or id, with its schema and size.
@@ -306,7 +114,7 @@ class DataSources:
             effect="write",
         )
         reply = self._transport.send(request).json_object()
-        return DataSource.of(_mapping(reply.get("datasource")) or {"name": name, **reply})
+        return DataSource.of(mapping(reply.get("datasource")) or {"name": name, **reply})
 
     def create_from(
         self,
@@ -555,47 +363,3 @@ def _ignored_columns(upload: Upload, report: ImportReport) -> tuple[str, ...]:
     known = {column.name for column in report.datasource.columns}
     labels = [str(label) for label in upload.frame.columns]
     return tuple(label for label, name in zip(labels, unique_names(labels), strict=True) if name not in known)
-
-
-def _rows(count: int, what: str) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'} {what}"
-
-
-def _of_blocks(blocks: Sequence[Mapping[str, Any]], key: str) -> int | None:
-    """Add up one count over ``blocks[].process_return[]``; ``None`` when no block has it."""
-    returns = [each for block in blocks for each in _mappings(block.get("process_return"))]
-    counts = [count for each in returns if (count := _count(each.get(key))) is not None]
-    return sum(counts) if counts else None
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    """Read ``used_by``: objects with a name, or names."""
-    items = value if isinstance(value, list) else []
-    names = (_text(each.get("name")) if isinstance(each, Mapping) else _text(each) for each in items)
-    return tuple(name for name in names if name)
-
-
-def _errors(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else [value] if isinstance(value, str) and value else []
-    return tuple(_text(each.get("error") or each) if isinstance(each, Mapping) else _text(each) for each in items)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
@@ -17,15 +17,13 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 Body: TypeAlias = "bytes | SizedReader"
 
 
-class SizedReader:
+class SizedReader(Protocol):
     """What a body read from disk must offer; `tinymagic.api.upload.MultipartBody` is one."""
 
     def read(self, size: int = -1) -> bytes:
         """Return at most *size* bytes; ``b""`` at the end."""
-        raise NotImplementedError
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    def __len__(self) -> int: ...
 
     def close(self) -> None:
         """Let go of what is open."""

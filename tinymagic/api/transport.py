@@ -27,7 +27,7 @@ from tinymagic.api.hosts import is_local_host, normalise_host
 from tinymagic.api.lost import CONNECT_TIMEOUT_S, NotAnswered, cut_short, is_timeout, sort_out, too_late
 from tinymagic.api.redaction import Secret
 from tinymagic.api.replies import Reply
-from tinymagic.api.request import Body, Request, SizedReader, pairs_of
+from tinymagic.api.request import Body, Request, pairs_of
 from tinymagic.api.retries import Failure, Patience, asked_wait_s
 from tinymagic.version import __version__
 
@@ -181,7 +181,7 @@ class Transport:
         query: Mapping[str, str | None] = request.query
         for _ in range(_MOST_REDIRECTS):
             body = request.body() if request.body is not None else None
-            if isinstance(body, SizedReader):
+            if body is not None and not isinstance(body, bytes):
                 opened.callback(body.close)
             response = self._send_once(request, url, query, body, timeout_s)
             opened.callback(response.close)
