@@ -2,22 +2,27 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lab check bench cov clean
+.PHONY: help demo test conformance lab check bench cov clean
 
 help:
-	@echo "make demo    run the quickstart on an embedded Tinybird with real flights; results in build/"
-	@echo "make test    run all tests"
-	@echo "make lab     open JupyterLab on the notebooks"
-	@echo "make check   lint, format and type checks"
-	@echo "make bench   measure against peers; ratios in benchmarks/RESULTS.md"
-	@echo "make cov     tests with branch coverage; page in htmlcov/"
-	@echo "make clean   remove .venv, build and caches"
+	@echo "make demo         run the quickstart on an embedded Tinybird with real flights; results in build/"
+	@echo "make test         run all tests"
+	@echo "make conformance  compare with the vendor's own programs, installed in build/"
+	@echo "make lab          open JupyterLab on the notebooks"
+	@echo "make check        lint, format and type checks"
+	@echo "make bench        measure against peers; ratios in benchmarks/RESULTS.md"
+	@echo "make cov          tests with branch coverage; page in htmlcov/"
+	@echo "make clean        remove .venv, build and caches"
 
 demo: .venv/.demo
 	$(BIN)/tinymagic demo
 
 test: .venv/.test
 	$(BIN)/pytest
+
+# The vendor's package has dependencies and names of its own, so it gets an environment of its own.
+conformance: .venv/.test build/vendor/.tinybird
+	TINYMAGIC_TEMPLATE_ORACLE=$(CURDIR)/build/vendor/bin/python $(BIN)/pytest -q tests/conformance
 
 lab: .venv/.lab
 	$(BIN)/tinymagic lab
@@ -41,6 +46,11 @@ clean:
 # One stamp per set of packages; made again when pyproject.toml changes.
 .venv/.%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+build/vendor/.tinybird:
+	$(PYTHON) -m venv build/vendor
+	build/vendor/bin/python -m pip install --quiet --disable-pip-version-check 'tinybird>=5.0.2'
 	@touch $@
 
 $(BIN)/python:

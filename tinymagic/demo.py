@@ -68,6 +68,7 @@ def _execute(source: Path, output: Path) -> Any:
         # Sockets in a private folder and not TCP: nobody else on the machine can listen to the kernel.
         kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=str(Path(sockets) / "kernel"))
         client = NotebookClient(notebook, km=kernel, timeout=_CELL_TIMEOUT_S, on_cell_executed=_print_cell)
+        client.owns_km = True  # So that it also ends the kernel, which it leaves to others when they gave it.
         try:
             client.execute(cwd=str(source.parent))
         except CellExecutionError as error:
