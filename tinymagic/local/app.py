@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from .engine import DiskFull, EngineEnding
-from .errors import ApiError, BadRequest, Forbidden, MethodNotAllowed, NotFound, ServerError, UriTooLong
+from .errors import ApiError, BadRequest, Forbidden, MethodNotAllowed, NotFound, ServerEnding, ServerError, UriTooLong
 from .http import json_response
 from .permissions import check_routes
 from .services import Services
@@ -171,7 +171,7 @@ def _is_full_disk(error: Exception) -> bool:
 
 
 def _ending() -> ApiError:
-    return ApiError("The embedded Tinybird is ending, so the request was stopped. Start it and ask again.", status=503)
+    return ServerEnding("The embedded Tinybird is ending, so the request was stopped. Start it and ask again.")
 
 
 def _mistake(request_id: str) -> ApiError:

@@ -12,7 +12,8 @@
     ├── PayloadTooLarge      413
     ├── UriTooLong           414
     ├── TooManyRequests      429
-    └── ServerError          500   our own mistake; the details are in the log under the request's id
+    ├── ServerError          500   our own mistake; the details are in the log under the request's id
+    └── ServerEnding         503   the server was told to end
 
 Services raise these; `app.py` turns them into ``{"error": ..., "documentation": ...}``. Status codes and the
 shape are those of ``errors-and-limits.md`` sections 1 and 2. Errors of the engine are `EngineError` (engine.py) and
@@ -144,6 +145,12 @@ class TooManyRequests(ApiError):
     """A rate limit was reached."""
 
     status = 429
+
+
+class ServerEnding(ApiError):
+    """The server was told to end, and what the request asked for was stopped."""
+
+    status = 503
 
 
 class ServerError(ApiError):

@@ -25,6 +25,7 @@ from .table_definition import check_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from .engine import Engine
     from .ingest import Loader, LoadReport, Table
@@ -61,6 +62,17 @@ class Layout:
     positions: Mapping[str, int]
     width: int
     header_lines: int
+
+    def source(self, path: Path, columns: Sequence[Column]) -> Source:
+        """See a file of this layout as rows of cells for *columns*."""
+        return csv_source(
+            path,
+            columns,
+            self.positions,
+            width=self.width,
+            dialect=self.dialect,
+            skip_lines=self.header_lines,
+        )
 
 
 @dataclass(frozen=True)
@@ -151,14 +163,7 @@ class FileReader:
         inserted = [column for column in columns if column.is_inserted]
         # The engine stops at a blank line unless there is one column: then it takes it for a row with an empty value.
         if not _needs_repair(file, layout.dialect) and not (layout.width == 1 and _has_blank_line(file)):
-            source = csv_source(
-                file.path,
-                inserted,
-                layout.positions,
-                width=layout.width,
-                dialect=layout.dialect,
-                skip_lines=layout.header_lines,
-            )
+            source = layout.source(file.path, inserted)
             try:
                 return self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row)
             except EngineError:
@@ -170,7 +175,7 @@ class FileReader:
                 file.path, clean, layout.dialect, width=layout.width, skip_records=int(layout.header_lines > 0)
             )
             plain = replace(layout.dialect, delimiter=",", new_line="\n", escape="")
-            source = csv_source(clean, inserted, layout.positions, width=layout.width, dialect=plain, skip_lines=0)
+            source = replace(layout, dialect=plain, header_lines=0).source(clean, inserted)
             report = self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row)
         finally:
             clean.unlink(missing_ok=True)
@@ -215,14 +220,7 @@ class FileReader:
 
     def _widened(self, file: SpooledFile, layout: Layout, columns: list[Column]) -> list[Column]:
         for _ in range(len(_WIDER)):
-            source = csv_source(
-                file.path,
-                columns,
-                layout.positions,
-                width=layout.width,
-                dialect=layout.dialect,
-                skip_lines=layout.header_lines,
-            )
+            source = layout.source(file.path, columns)
             try:
                 counts = self._loader.misfits(source, columns)
             except EngineError:
