@@ -2,12 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+VENDOR := classic forward sdk pysdk third
+PACKAGES_classic := 'tinybird-cli>=6.5.5'
+PACKAGES_forward := 'tinybird>=5.0.3'
+PACKAGES_sdk := 'tinybird-sdk>=0.4.0'
+PACKAGES_pysdk := 'tinybird-python-sdk>=0.3.7'
+PACKAGES_third := 'verdin>=0.5.3' 'pytest-tinybird>=0.5.0'
+NODE_PACKAGES := '@tinybirdco/sdk@>=0.0.84' '@chronark/zod-bird@>=1.0.0' '@tinybirdco/mockingbird@>=1.1.4' zod
+
 .PHONY: help demo test conformance lab check bench cov clean
 
 help:
 	@echo "make demo         run the quickstart on an embedded Tinybird with real flights; results in build/"
 	@echo "make test         run all tests"
-	@echo "make conformance  compare with the vendor's own programs, installed in build/"
+	@echo "make conformance  run programs written for Tinybird against it, installed in build/"
 	@echo "make lab          open JupyterLab on the notebooks"
 	@echo "make check        lint, format and type checks"
 	@echo "make bench        measure against peers; ratios in benchmarks/RESULTS.md"
@@ -20,9 +28,11 @@ demo: .venv/.demo
 test: .venv/.test
 	$(BIN)/pytest
 
-# The vendor's package has dependencies and names of its own, so it gets an environment of its own.
-conformance: .venv/.test build/vendor/.tinybird
-	TINYMAGIC_TEMPLATE_ORACLE=$(CURDIR)/build/vendor/bin/python $(BIN)/pytest -q tests/conformance
+# Programs for Tinybird that others wrote, run as they are. They share module names, so each has an environment of its own.
+conformance: .venv/.test $(VENDOR:%=build/vendor-%/.installed) build/vendor-node/.installed
+	TINYMAGIC_TEMPLATE_ORACLE=$(CURDIR)/build/vendor-forward/bin/python \
+	TINYMAGIC_GATE_ORACLE=$(CURDIR)/build/vendor-forward/bin/python \
+		$(BIN)/pytest -q tests/conformance tests/vendor
 
 lab: .venv/.lab
 	$(BIN)/tinymagic lab
@@ -48,9 +58,16 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
-build/vendor/.tinybird:
-	$(PYTHON) -m venv build/vendor
-	build/vendor/bin/python -m pip install --quiet --disable-pip-version-check 'tinybird>=5.0.2'
+build/vendor-node/.installed: Makefile
+	@mkdir -p $(@D) && echo '{"private": true, "type": "module"}' > $(@D)/package.json
+	@if command -v npm > /dev/null; then \
+		npm install --prefix $(@D) --silent --no-audit --no-fund --no-package-lock --ignore-scripts $(NODE_PACKAGES); \
+	else echo "npm is not installed, so the TypeScript SDK is left out"; rm $(@D)/package.json; fi
+	@touch $@
+
+build/vendor-%/.installed: Makefile
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PACKAGES_$*)
 	@touch $@
 
 $(BIN)/python:

@@ -12,9 +12,9 @@ from tinymagic.notebook.command_table import COMMANDS
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def reference():
-    """Return docs/reference.py as a module."""
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+def reference(name="reference"):
+    """Return a module of docs/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -23,6 +23,29 @@ def reference():
 def test_the_page_of_the_magics_is_up_to_date():
     """`python docs/reference.py` has been run since an option changed."""
     assert reference().PAGE.read_text(encoding="utf-8") == reference().page()
+
+
+def test_the_coverage_of_the_embedded_server_is_up_to_date():
+    """`python docs/embedded_coverage.py` has been run since a route changed."""
+    coverage = reference("embedded_coverage")
+    assert coverage.PAGE.read_text(encoding="utf-8") == coverage.page()
+
+
+def test_every_route_is_a_documented_operation():
+    """The list of operations lacks none that the server has, and names those that it refuses."""
+    coverage = reference("embedded_coverage")
+    operations = [each for section in coverage.documented().values() for each in section]
+    assert len(operations) == len(set(operations))
+    assert coverage.routes() <= {coverage.anonymous(each) for each in operations}
+    assert set(coverage.REFUSED) <= set(operations)
+
+
+def test_choices_are_whole():
+    """Each line has an API, an operation and a choice."""
+    coverage = reference("embedded_coverage")
+    lines = coverage.CHOICES.read_text(encoding="utf-8").splitlines()
+    assert len(lines) > 40
+    assert all(line.count(" | ") == 2 for line in lines)
 
 
 def test_every_option_and_command_is_on_the_page():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tinymagic.api.datasource_results import Column, DataSource, ImportReport, Mode, Statistics, mapping, mappings
-from tinymagic.api.errors import InvalidInput
+from tinymagic.api.errors import Forbidden, InvalidInput
 from tinymagic.api.request import FORM_TYPE, Request, form_body
 from tinymagic.api.upload import Rows, Upload, multipart, upload_of
 from tinymagic.names import name_problem
@@ -203,6 +203,7 @@ class DataSources:
         """
         _check_name(name, new=False)
         upload = upload_of(data, file_format=format)
+        self._check_existence(name)
         return self._import("append", name, upload, _dialect_fields(dialect), timeout_s, cancellation)
 
     def replace(
@@ -260,6 +261,17 @@ class DataSources:
         """
         query = {"force": "true"} if force else {}
         self._transport.send(Request("DELETE", _path(name), query, effect="write"))
+
+    def _check_existence(self, name: str) -> None:
+        """Ask whether there is one: Classic takes an append to a misspelt name for the wish to have a new one.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            self._transport.get_json(_path(name), {"attrs": "name"})
+        except Forbidden:
+            pass  # A token may be for appending only, and such a token makes nothing new.
 
     def _import(
         self,

@@ -98,6 +98,9 @@ class Statement:
             kept_rest = rest[rest.find(". ") :] if ". " in rest else ""
             message = message[: failed.end("byte")] + " (end of query)" + kept_rest
             message = _UNMATCHED_RE.sub("Unmatched parentheses", message)
+        elif failed and not is_template(self.given) and self._character(int(failed["byte"]) - 1) < 0:
+            # It complains of our own parenthesis, because one of the user's took its end.
+            message = message[: failed.start()] + message[message.find("Unmatched", failed.end()) :]
         for ours in (tail, tail.strip(), head):
             message = message.replace(ours, "") if len(ours) > _LEAST_WRAPPER else message
         return _POSITION_RE.sub(lambda found: self._place_of_given(found, raw), message)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib
-import importlib.util
 import logging
 import traceback
 import uuid
@@ -44,7 +43,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tinymagic.local")
 
 #: Modules of `routes/`; each has ROUTES. The order matters only where one path could match two templates.
-_ROUTE_MODULES = ("health", "regions", "workspace", "tokens", "query", "datasources")
+_ROUTE_MODULES = (
+    "health",
+    "regions",
+    "workspace",
+    "workspaces",
+    "environments",
+    "tags",
+    "tokens",
+    "sql_tools",
+    "query",
+    "analyze",
+    "events",
+    "jobs",
+    "datasources",
+    "datasource_changes",
+    "nothing_yet",
+)
 
 #: No room, over the largest size of a file, over the user's quota.
 _FULL_DISK_ERRNOS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -81,8 +96,6 @@ def load_routes() -> list[Route]:
     """Import every route module and return all routes."""
     routes: list[Route] = []
     for name in _ROUTE_MODULES:
-        if name == "datasources" and importlib.util.find_spec(f"{__package__}.routes.datasources") is None:
-            continue
         routes.extend(importlib.import_module(f"{__package__}.routes.{name}").ROUTES)
     return routes
 
@@ -112,7 +125,7 @@ class FrontDoor:
         response: Response | None = None
         try:
             self._check(scope)
-            scope = _without_trailing_slash(scope)
+            scope = {**_without_trailing_slash(scope), "state": {"request_id": request_id}}
             await self._app(scope, receive, send_marked)
         except ClientDisconnect:
             return  # There is nobody to answer.

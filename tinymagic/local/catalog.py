@@ -16,6 +16,7 @@ import os
 import sqlite3
 import threading
 import uuid
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS workspaces (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, database TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, database TEXT NOT NULL UNIQUE, main TEXT NOT NULL, body TEXT NOT NULL,
+    UNIQUE (main, name));
 CREATE TABLE IF NOT EXISTS tokens (
     id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
     name TEXT NOT NULL, token TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
@@ -39,6 +41,20 @@ CREATE INDEX IF NOT EXISTS tokens_of_workspace ON tokens (workspace_id);
 CREATE TABLE IF NOT EXISTS datasources (
     id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
     name TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (workspace_id, name));
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
+    created_at TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (workspace_id, created_at);
+"""
+
+#: From version 1 to 2: the name of a branch need only differ from those of the other branches of its workspace.
+_BRANCHES = """
+CREATE TABLE new_workspaces (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, database TEXT NOT NULL UNIQUE, main TEXT NOT NULL, body TEXT NOT NULL,
+    UNIQUE (main, name));
+INSERT INTO new_workspaces SELECT id, name, database, '', body FROM workspaces ORDER BY rowid;
+DROP TABLE workspaces;
+ALTER TABLE new_workspaces RENAME TO workspaces;
 """
 
 
@@ -71,13 +87,26 @@ class User:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A set of resources with a ClickHouse database of its own, named *database*."""
+    """A set of resources with a ClickHouse database of its own, named *database*.
+
+    Attributes:
+        main: id of the workspace that this is a branch of; empty when it is none.
+        members: who takes part beside the owner, each ``{"id": ..., "email": ..., "role": ...}``.
+        tags: ``[{"name": ..., "resources": [...]}, ...]``, which clients use to find resources.
+        closing: whether its deletion has begun; it has no tokens any more then.
+        vacant: whether somebody deleted it though it has to stay; asking for its creation gives it back.
+    """
 
     id: str
     name: str
     database: str
+    main: str = ""
     owner_id: str = ""
     created_at: str = ""
+    members: list[dict[str, str]] = field(default_factory=list)
+    tags: list[dict[str, Any]] = field(default_factory=list)
+    closing: bool = False
+    vacant: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,16 +115,18 @@ class TokenRecord:
 
     Attributes:
         token: the secret text; opaque on input.
-        scopes: ``[{"type": "DATASOURCES:READ", "resource": "events", "filter": "..."}, ...]``.
+        scopes: ``[{"type": "DATASOURCES:READ", "resource": "t_...", "filter": "...", "sql": "..."}, ...]``. A resource
+            is an id, so that it may be renamed; *sql* is the filter as the engine's parser writes it.
         origin: where it comes from: ``{"type": "C"}`` custom, ``{"type": "P", "resource_id": ...}`` and so on.
-        kind: ``workspace`` for what ``GET /v0/tokens`` lists, ``user`` for the token that belongs to a person.
+        kind: ``workspace`` for what ``GET /v0/tokens`` lists, ``user`` for the token that belongs to a person, ``jwt``
+            for the claims of a JWT, which is not stored.
     """
 
     id: str
     workspace_id: str
     name: str
     token: str
-    scopes: list[dict[str, str]] = field(default_factory=list)
+    scopes: list[dict[str, Any]] = field(default_factory=list)
     description: str = ""
     origin: dict[str, str] = field(default_factory=lambda: {"type": "C"})
     kind: str = "workspace"
@@ -136,14 +167,49 @@ class DataSourceRecord:
     updated_at: str = ""
 
 
-_Record = TypeVar("_Record", User, Workspace, TokenRecord, DataSourceRecord)
+@dataclass(frozen=True)
+class JobRecord:
+    """A piece of work in the background; its life is the business of `services.jobs`.
+
+    Attributes:
+        id: a UUID.
+        kind: ``import``, ``delete_data``, ``populateview``, ``copy``, ``sink``, ``query``, ``branch`` ...
+        status: ``waiting``, ``working``, ``done``, ``error``, ``cancelling`` or ``cancelled``.
+        error: why it failed; empty when it did not.
+        errors: details of it.
+        details: further keys of the API's object, by kind of job.
+        internals: what only the server needs, such as what is necessary to run it again.
+        token_id: who started it.
+        datasource_id: what it writes to; empty when nothing.
+        pipe_id: what it reads from; empty when nothing.
+        created_at: UTC, ``YYYY-MM-DD HH:MM:SS.ffffff``, as are the other times.
+    """
+
+    id: str
+    workspace_id: str
+    created_at: str
+    kind: str
+    status: str = "waiting"
+    error: str = ""
+    errors: list[str] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    internals: dict[str, Any] = field(default_factory=dict)
+    token_id: str = ""
+    datasource_id: str = ""
+    pipe_id: str = ""
+    started_at: str | None = None
+    updated_at: str = ""
+
+
+_Record = TypeVar("_Record", User, Workspace, TokenRecord, DataSourceRecord, JobRecord)
 
 #: Columns that the tables have beside ``body``.
 _COLUMNS: dict[type[Any], tuple[str, tuple[str, ...]]] = {
     User: ("users", ("id", "email")),
-    Workspace: ("workspaces", ("id", "name", "database")),
+    Workspace: ("workspaces", ("id", "name", "database", "main")),
     TokenRecord: ("tokens", ("id", "workspace_id", "name", "token")),
     DataSourceRecord: ("datasources", ("id", "workspace_id", "name")),
+    JobRecord: ("jobs", ("id", "workspace_id", "created_at")),
 }
 
 
@@ -160,6 +226,7 @@ class Catalog:
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.RLock()
         self._version = 0
+        self._versions: Counter[type[Any]] = Counter()
         if path is not None and not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
@@ -178,6 +245,10 @@ class Catalog:
         """A number that grows with every change; what was derived from the catalogue is good while it stays."""
         return self._version
 
+    def version_of(self, *kinds: type[Any]) -> int:
+        """Like `version`, for changes of some kinds of records only."""
+        return sum(self._versions[kind] for kind in kinds)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make several changes one: all are kept, or none when the block raises. May be nested."""
@@ -191,6 +262,7 @@ class Catalog:
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 self._version += 1
+                self._versions.update([*_COLUMNS])
                 raise
             self._connection.execute("COMMIT")
             self._version += 1
@@ -232,16 +304,50 @@ class Catalog:
         return self._insert(replace(workspace, created_at=workspace.created_at or now()))
 
     def workspaces(self) -> list[Workspace]:
-        """Return every workspace, oldest first."""
+        """Return every workspace, branches too, oldest first."""
         return self._select(Workspace)
 
     def workspace(self, id_or_name: str) -> Workspace | None:
-        """Find a workspace by id, else by name."""
-        return self._first(Workspace, "id = ?", id_or_name) or self._first(Workspace, "name = ?", id_or_name)
+        """Find a workspace by id (also a branch), else by name (no branch)."""
+        return self._first(Workspace, "id = ?", id_or_name) or self.branch("", id_or_name)
+
+    def branches(self, main: str) -> list[Workspace]:
+        """Return the branches of the workspace whose id is *main*, oldest first."""
+        return self._select(Workspace, "main = ?", main)
+
+    def branch(self, main: str, id_or_name: str) -> Workspace | None:
+        """Find a branch of the workspace whose id is *main*, by id, else by name."""
+        for column in ("id", "name"):
+            found = self._first(Workspace, f"main = ? AND {column} = ?", main, id_or_name)
+            if found:
+                return found
+        return None
+
+    def update_workspace(self, workspace: Workspace) -> Workspace:
+        """Replace the workspace that has the same id.
+
+        Raises:
+            NameTaken: another workspace has the new name.
+        """
+        return self._update(workspace)
 
     def delete_workspace(self, workspace_id: str) -> None:
-        """Delete a workspace with its tokens and Data Sources. The caller drops its database."""
-        self._delete(Workspace, workspace_id)
+        """Delete a workspace with its tokens, Data Sources, jobs and branches. The caller drops the databases."""
+        with self.transaction():
+            for branch in self.branches(workspace_id):
+                self._delete(Workspace, branch.id)
+            self._delete(Workspace, workspace_id)
+
+    def clear_workspace(self, workspace: Workspace, tokens: list[TokenRecord]) -> None:
+        """Delete everything that belongs to a workspace but *tokens*; the workspace keeps its place in the order."""
+        with self.transaction():
+            sql = "SELECT rowid FROM workspaces WHERE id = ?"
+            [place] = self._connection.execute(sql, (workspace.id,)).fetchone()
+            self.delete_workspace(workspace.id)
+            self._insert(workspace)
+            self._connection.execute("UPDATE workspaces SET rowid = ? WHERE id = ?", (place, workspace.id))
+            for token in tokens:
+                self._insert(token)
 
     # Tokens
 
@@ -256,6 +362,11 @@ class Catalog:
     def all_tokens(self) -> list[TokenRecord]:
         """Return the tokens of every workspace."""
         return self._select(TokenRecord)
+
+    def token_strings(self) -> list[tuple[str, str, str]]:
+        """Return workspace, id and string of every token; much cheaper than `all_tokens`."""
+        with self._lock:
+            return self._connection.execute("SELECT workspace_id, id, token FROM tokens").fetchall()
 
     def token(self, workspace_id: str, id_or_name: str) -> TokenRecord | None:
         """Find a token of the workspace by id, name, or the token text itself."""
@@ -272,6 +383,12 @@ class Catalog:
     def delete_token(self, token_id: str) -> None:
         """Delete a token; it stops working at once."""
         self._delete(TokenRecord, token_id)
+
+    def resource_names(self, workspace_id: str) -> dict[str, str]:
+        """Return the present name of each resource that a scope can be about, by its id."""
+        with self._lock:
+            found = self._connection.execute("SELECT id, name FROM datasources WHERE workspace_id = ?", (workspace_id,))
+            return dict(found.fetchall())
 
     # Data Sources
 
@@ -309,6 +426,33 @@ class Catalog:
         """Forget a Data Source. The caller drops its tables."""
         self._delete(DataSourceRecord, datasource_id)
 
+    # Jobs
+
+    def create_job(self, job: JobRecord) -> JobRecord:
+        """Add a job."""
+        return self._insert(job)
+
+    def job(self, workspace_id: str, job_id: str) -> JobRecord | None:
+        """Find a job of the workspace."""
+        return self._first(JobRecord, "workspace_id = ? AND id = ?", workspace_id, job_id)
+
+    def jobs(self, workspace_id: str, *, created_after: str) -> list[JobRecord]:
+        """Return the workspace's jobs that were created after a time (same form as ``created_at``), oldest first."""
+        return self._select(JobRecord, "workspace_id = ? AND created_at > ?", workspace_id, created_after)
+
+    def unfinished_jobs(self, final: tuple[str, ...]) -> list[JobRecord]:
+        """Return the jobs of all workspaces whose status is not one of *final*."""
+        return [job for job in self._select(JobRecord) if job.status not in final]
+
+    def update_job(self, job: JobRecord) -> JobRecord:
+        """Replace the job that has the same id."""
+        return self._update(job)
+
+    def delete_jobs(self, *, created_before: str) -> None:
+        """Forget the jobs of all workspaces that are older."""
+        with self.transaction():
+            self._connection.execute("DELETE FROM jobs WHERE created_at <= ?", (created_before,))
+
     # One implementation for all records
 
     def _insert(self, record: _Record) -> _Record:
@@ -332,11 +476,13 @@ class Catalog:
             except sqlite3.IntegrityError as error:
                 name = getattr(record, "name", record.id)
                 raise NameTaken(f"There is already something called {name!r}.") from error
+            self._versions[type(record)] += 1
         return record
 
     def _delete(self, kind: type[_Record], record_id: str) -> None:
         with self.transaction():
             self._connection.execute(f"DELETE FROM {_COLUMNS[kind][0]} WHERE id = ?", (record_id,))
+            self._versions.update([*_COLUMNS] if kind is Workspace else [kind])  # A workspace takes all that is in it.
 
     def _first(self, kind: type[_Record], where: str, *values: str) -> _Record | None:
         return next(iter(self._select(kind, where, *values)), None)
@@ -359,6 +505,13 @@ class Catalog:
         found = self.meta("schema_version")
         if found is None:
             self.set_meta("schema_version", str(SCHEMA_VERSION))
+        elif int(found) == 1:
+            self._connection.execute("PRAGMA foreign_keys = OFF")  # Dropping a table would delete what points to it.
+            with self.transaction():
+                for statement in _BRANCHES.split(";"):
+                    self._connection.execute(statement)
+                self.set_meta("schema_version", str(SCHEMA_VERSION))
+            self._connection.execute("PRAGMA foreign_keys = ON")
         elif int(found) > SCHEMA_VERSION:
             raise CatalogError(
                 f"The data folder was written by a newer tinymagic (catalogue version {found}, this one knows "

@@ -24,6 +24,7 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -48,6 +49,14 @@ _USER_SQL_SETTINGS: dict[str, Setting] = {"implicit_select": 0, "max_query_size"
 
 #: How the ``log_comment`` of every connection begins that runs text of users.
 _READER = "reader-"
+
+#: The same for what `Engine.work` groups.
+_WORK = "work-"
+
+_CANCELLED_CODE = 394
+
+#: The group of statements that runs in this context.
+_current_work: ContextVar[str] = ContextVar("current_work", default="")
 
 #: Idle connections for reading that are kept, over all databases and settings; the least recently used go first.
 MAX_IDLE_READERS = 32
@@ -230,6 +239,7 @@ class Engine:
         self._running: dict[str, _Reader] = {}
         self._readers_lock = threading.Lock()
         self._reader_numbers = itertools.count(1)
+        self._cancelled_work: set[str] = set()
         self._closed = False
         self._ending = False
         self._keeper = self._connect()
@@ -381,6 +391,32 @@ class Engine:
             reader.spoilt = True
         self._kill(f"Settings['log_comment'] = {quote_string(reader.name)}")
 
+    @contextmanager
+    def work(self, name: str) -> Iterator[None]:
+        """Group what this thread executes and inserts in the block, so that `cancel_work` can stop it."""
+        group = f"{_WORK}{name}"
+        token = _current_work.set(group)
+        try:
+            yield
+        finally:
+            _current_work.reset(token)
+            self._cancelled_work.discard(group)
+
+    @contextmanager
+    def cleaning(self) -> Iterator[None]:
+        """Take what this thread executes in the block out of its group: tidying up goes on after a cancellation."""
+        token = _current_work.set("")
+        try:
+            yield
+        finally:
+            _current_work.reset(token)
+
+    def cancel_work(self, name: str) -> None:
+        """Stop the statement that runs in the group *name* and refuse its next ones, with ``QUERY_WAS_CANCELLED``."""
+        group = f"{_WORK}{name}"
+        self._cancelled_work.add(group)
+        self._kill(f"Settings['log_comment'] = {quote_string(group)}")
+
     def cancel_reads(self) -> None:
         """Stop every query of users and take no more; for the end of the server. May be called again.
 
@@ -501,6 +537,10 @@ class Engine:
             try:
                 if database:
                     self._run(connection, f"USE {quote_identifier(database)}", "Null", None)
+                if work := _current_work.get():
+                    if work in self._cancelled_work:
+                        raise EngineError(_CANCELLED_CODE, "QUERY_WAS_CANCELLED", "The work was cancelled.")
+                    settings = {"log_comment": work, **settings}
                 if settings:
                     self._run(connection, _setting_sql(settings), "Null", None)
                 yield connection

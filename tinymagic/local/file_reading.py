@@ -55,13 +55,13 @@ class Layout:
         dialect: how it is written.
         positions: column name to index of the field, from 0.
         width: number of fields of a record.
-        header_lines: lines at the start that hold the header.
+        has_header: whether the first record holds names.
     """
 
     dialect: Dialect
     positions: Mapping[str, int]
     width: int
-    header_lines: int
+    has_header: bool
 
     def source(self, path: Path, columns: Sequence[Column]) -> Source:
         """See a file of this layout as rows of cells for *columns*."""
@@ -71,7 +71,7 @@ class Layout:
             self.positions,
             width=self.width,
             dialect=self.dialect,
-            skip_lines=self.header_lines,
+            has_header=self.has_header,
         )
 
 
@@ -108,7 +108,7 @@ class FileReader:
             guessed.dialect,
             {column.name: index for index, column in enumerate(columns)},
             len(columns),
-            _line_count(guessed.header) if guessed.dialect.has_header else 0,
+            guessed.dialect.has_header,
         )
         if file.size_bytes > SAMPLE_BYTES and not _needs_repair(file, guessed.dialect):
             columns = self._widened(file, layout, columns)
@@ -124,6 +124,7 @@ class FileReader:
         *,
         keeps_every_row: bool,
         layout: Layout | None = None,
+        import_id: str = "",
     ) -> LoadReport:
         """Fill the staging *table* from the file and remove the file.
 
@@ -136,6 +137,7 @@ class FileReader:
             keeps_every_row: see `Loader.stage`.
             layout: of a CSV file whose columns were guessed from it; otherwise the header, if any, is held against
                 the names of *columns*.
+            import_id: of the load; a new one when empty.
 
         Raises:
             BadRequest: the file is not what *file_format* says, or lacks a column.
@@ -145,9 +147,11 @@ class FileReader:
             if file_format == "csv":
                 if layout is None:
                     layout = self._layout(file, [column for column in columns if column.is_inserted], parameters)
-                return self._stage_csv(file, columns, layout, table, keeps_every_row=keeps_every_row)
+                return self._stage_csv(
+                    file, columns, layout, table, keeps_every_row=keeps_every_row, import_id=import_id
+                )
             source = ndjson_source(file.path, columns) if file_format == "ndjson" else self._parquet(file, columns)
-            return self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row)
+            return self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row, import_id=import_id)
         finally:
             file.path.unlink(missing_ok=True)
 
@@ -159,24 +163,27 @@ class FileReader:
         table: Table,
         *,
         keeps_every_row: bool,
+        import_id: str,
     ) -> LoadReport:
         inserted = [column for column in columns if column.is_inserted]
         # The engine stops at a blank line unless there is one column: then it takes it for a row with an empty value.
         if not _needs_repair(file, layout.dialect) and not (layout.width == 1 and _has_blank_line(file)):
             source = layout.source(file.path, inserted)
             try:
-                return self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row)
-            except EngineError:
+                return self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row, import_id=import_id)
+            except EngineError as error:
+                if error.name == "QUERY_WAS_CANCELLED":
+                    raise
                 # Most likely a record with a wrong number of fields. If it is something else, the engine says so again.
                 self._loader.empty(table, table.quarantine)
         clean = self._spool.new_path()
         try:
             repaired = repair_csv(
-                file.path, clean, layout.dialect, width=layout.width, skip_records=int(layout.header_lines > 0)
+                file.path, clean, layout.dialect, width=layout.width, skip_records=int(layout.has_header)
             )
             plain = replace(layout.dialect, delimiter=",", new_line="\n", escape="")
-            source = replace(layout, dialect=plain, header_lines=0).source(clean, inserted)
-            report = self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row)
+            source = replace(layout, dialect=plain, has_header=False).source(clean, inserted)
+            report = self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row, import_id=import_id)
         finally:
             clean.unlink(missing_ok=True)
         report.invalid += repaired.invalid
@@ -212,11 +219,11 @@ class FileReader:
             first = next((record for record in read_records(text, tried) if not is_blank(record)), [])
             positions = _positions(first, names)
             if positions is not None:
-                return Layout(tried, positions, len(first), _line_count(first))
+                return Layout(tried, positions, len(first), True)
             if len(first) == len(names):
                 dialect = tried
                 break
-        return Layout(dialect, {name: index for index, name in enumerate(names)}, len(names), 0)
+        return Layout(dialect, {name: index for index, name in enumerate(names)}, len(names), False)
 
     def _widened(self, file: SpooledFile, layout: Layout, columns: list[Column]) -> list[Column]:
         for _ in range(len(_WIDER)):
@@ -282,10 +289,6 @@ def _positions(cells: Sequence[str], names: Sequence[str]) -> dict[str, int] | N
         if raw[index] and name in names and index not in taken:
             positions.setdefault(name, index)
     return positions if positions and 2 * len(positions) >= len(cells) else None
-
-
-def _line_count(record: Sequence[str]) -> int:
-    return 1 + sum(cell.count("\n") for cell in record)
 
 
 def _has_blank_line(file: SpooledFile) -> bool:

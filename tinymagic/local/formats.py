@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .errors import AUTHENTICATION_PAGE, Forbidden
 
-_JSON = "application/json; charset=UTF-8"
+JSON_TYPE = "application/json; charset=UTF-8"
 _NDJSON = "application/x-ndjson"
 _TSV = "text/tab-separated-values; charset=UTF-8"
 _TEXT = "text/plain; charset=UTF-8"
@@ -12,7 +12,7 @@ _BINARY = "application/octet-stream"
 
 #: The service's list, in its order, because the error for an unknown format quotes it.
 CONTENT_TYPES = {
-    "JSON": _JSON,
+    "JSON": JSON_TYPE,
     "CSV": "text/csv; charset=UTF-8; header=absent",
     "CSVWithNames": "text/csv; charset=UTF-8; header=present",
     "TSV": _TSV,
@@ -20,7 +20,7 @@ CONTENT_TYPES = {
     "PrettyCompact": _TEXT,
     "JSONEachRow": _NDJSON,
     "Parquet": _BINARY,
-    "JSONStrings": _JSON,
+    "JSONStrings": JSON_TYPE,
     "Prometheus": "text/plain; version=0.0.4; charset=UTF-8",
     "Native": _BINARY,
     "RowBinaryWithNamesAndTypes": _BINARY,
@@ -28,7 +28,7 @@ CONTENT_TYPES = {
     "JSONCompactEachRowWithNamesAndTypes": _NDJSON,
     "TabSeparatedWithNamesAndTypes": _TSV,
     "JSONCompactEachRow": _NDJSON,
-    "JSONCompact": _JSON,
+    "JSONCompact": JSON_TYPE,
     "JSONStringsEachRowWithProgress": _NDJSON,
     "ODBCDriver2": _BINARY,
     "Markdown": "text/markdown; charset=UTF-8",

@@ -9,19 +9,20 @@ import asyncio
 import gzip
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from .errors import LengthRequired, PayloadTooLarge
+from .errors import BadRequest, LengthRequired, PayloadTooLarge
+from .formats import JSON_TYPE
+from .traffic import RequestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _Result = TypeVar("_Result")
-
-JSON_TYPE = "application/json; charset=UTF-8"
 
 #: Bodies below this are not worth the work of compression.
 GZIP_FROM_BYTES = 1_400
@@ -34,6 +35,23 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     """Make a JSON reply with a blank after ``,`` and ``:``, as the service writes it."""
     content = json.dumps(body, ensure_ascii=False, separators=(", ", ": ")).encode("utf-8", "backslashreplace")
     return Response(content, status, headers=headers, media_type=JSON_TYPE)
+
+
+def base_url(request: Request) -> str:
+    """Return scheme, host and port of this server as the client calls it, without a slash at the end."""
+    return str(request.base_url).rstrip("/")
+
+
+def request_facts(request: Request) -> RequestFacts:
+    """Return what is logged about a request."""
+    client = request.client
+    return RequestFacts(
+        request_id=str(request.state.request_id),
+        method=request.method,
+        url=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        user_agent=request.headers.get("user-agent"),
+        client_ip=client.host if client else None,
+    )
 
 
 async def in_thread(call: Callable[..., _Result], *arguments: Any, **named: Any) -> _Result:
@@ -77,6 +95,45 @@ async def read_body(request: Request, limit_bytes: int | None) -> bytes:
             raise _too_large(limit_bytes)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def form_parameters(request: Request, limit_bytes: int = 1_000_000) -> dict[str, str]:
+    """Return the parameters of the query string and of a form or JSON body; those of the body win. Values are text.
+
+    Raises:
+        BadRequest: the body is neither.
+        PayloadTooLarge: it is longer than *limit_bytes*.
+    """
+    parameters = dict(request.query_params)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "multipart/form-data":
+        async with request.form(max_files=0) as form:
+            return {**parameters, **{name: str(value) for name, value in form.items()}}
+    body = await read_body(request, limit_bytes)
+    if not body.strip():
+        return parameters
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The body is not UTF-8: {error}.") from error
+    if content_type == "application/json" or text.lstrip().startswith("{"):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest(f"The body is not valid JSON: {error}.") from error
+        if not isinstance(found, dict):
+            raise BadRequest("The body must be a JSON object.")
+        return {**parameters, **{name: _as_text(value) for name, value in found.items() if value is not None}}
+    try:
+        return {**parameters, **dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000))}
+    except ValueError as error:
+        raise BadRequest(f"The body is not a form: {error}.") from error
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def check_length(request: Request, limit_bytes: int | None) -> None:

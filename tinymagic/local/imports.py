@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from .engine import EngineError
     from .ingest import LoadReport
     from .schema import Column
 
@@ -93,7 +94,7 @@ def import_reply(datasource: dict[str, Any], report: LoadReport, *, size_bytes: 
         size_bytes: of the file, uncompressed.
         seconds: that reading it took.
     """
-    block_id = str(uuid.uuid4())
+    block_id = report.import_id or str(uuid.uuid4())
     lines = {"lines": report.stored, "parser": "clickhouse", "quarantine": report.quarantined}
     reply: dict[str, Any] = {
         "import_id": report.import_id,
@@ -120,3 +121,13 @@ def import_reply(datasource: dict[str, Any], report: LoadReport, *, size_bytes: 
         )
         reply["errors"] = report.messages
     return reply
+
+
+def not_imported(error: EngineError) -> BadRequest:
+    """Say that the engine refused rows or their table, in the service's words."""
+    reason = plain_reason(error.message)
+    return BadRequest(
+        f"The rows could not be imported, and nothing was stored. [Error] {reason} ({error.name})",
+        documentation=DATASOURCES_PAGE,
+        headers={"X-DB-Exception-Code": str(error.code)},
+    )

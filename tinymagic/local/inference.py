@@ -1,33 +1,48 @@
-"""From the start of a file to columns: names, types, nullability, CSV dialect.
+"""From the start of a CSV file to columns: names, types, nullability, dialect.
 
 Pure and deterministic: the first `SAMPLE_BYTES` are read, an incomplete last record is left out, and the same bytes
 always give the same answer (the service samples at random). Rules: ``analyze.md`` sections 4, 5 and 8.
 
-What the values of a column have in common is the business of `value_summary.py`; here are the records, the header, the
-names and the paths.
+What the values of a column have in common is the business of `value_summary.py`, NDJSON that of `json_inference.py`;
+here are the records, the dialect and the header.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from .schema import Column
+from .inferred_columns import InferredColumn, column_names
+from .json_inference import infer_ndjson
+from .sample import SAMPLE_BYTES, sample_text
 from .value_summary import ValueSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-#: How much of a file is looked at.
-SAMPLE_BYTES = 1 << 20
+__all__ = [
+    "DELIMITERS",
+    "SAMPLE_BYTES",
+    "CsvInference",
+    "Dialect",
+    "InferredColumn",
+    "column_names",
+    "infer_csv",
+    "infer_ndjson",
+    "is_blank",
+    "read_records",
+]
 
 DELIMITERS = (",", ";", "\t", "|")
 
 _HEADER_CELL_RE = re.compile(r"[^\W\d][\w .\-/()%#&:+*'\[\]]{0,99}")
+
+
+#: Cells of a CSV file without a value.
+_MISSING = ("", "\\N")
 
 
 @dataclass(frozen=True)
@@ -48,45 +63,21 @@ class Dialect:
 
 
 @dataclass(frozen=True)
-class InferredColumn:
-    """What the sample says about one column.
+class CsvInference:
+    r"""A CSV sample understood.
 
     Attributes:
-        name: a valid column name.
-        type: recommended ClickHouse type without ``Nullable``.
-        nullable: whether a value was missing in the sample.
-        path: jsonpath; ``None`` for CSV.
-        present_pct: share of records with a value, 0 to 1; for arrays the mean number of elements.
+        dialect: how it is written.
+        header: the first record when it holds names, else empty.
+        columns: one for each field.
+        text: the complete records that were looked at, header included, with ``\n`` between them unless they end in
+            ``\r\n``.
     """
-
-    name: str
-    type: str
-    nullable: bool
-    path: str | None = None
-    present_pct: float = 1.0
-
-    @property
-    def column(self) -> Column:
-        """The column to create; arrays are never Nullable."""
-        nullable = self.nullable and not self.type.startswith("Array(")
-        return Column(self.name, self.type, nullable, self.path)
-
-
-@dataclass(frozen=True)
-class CsvInference:
-    """A CSV sample understood: its dialect, header record (empty when there is none) and columns."""
 
     dialect: Dialect
     header: tuple[str, ...]
     columns: tuple[InferredColumn, ...]
-
-
-def complete_records(sample: bytes, *, whole: bool) -> bytes:
-    """Cut *sample* after its last line end, unless it is the *whole* file; at most `SAMPLE_BYTES`."""
-    if len(sample) > SAMPLE_BYTES:
-        sample, whole = sample[:SAMPLE_BYTES], False
-    end = max(sample.rfind(b"\n"), sample.rfind(b"\r"))
-    return sample if whole or end < 0 else sample[: end + 1]
+    text: str = field(default="", repr=False)
 
 
 def infer_csv(
@@ -111,15 +102,18 @@ def infer_csv(
     Raises:
         ValueError: there is no record.
     """
-    text = complete_records(sample, whole=whole).decode("utf-8", "ignore").lstrip("\ufeff")
+    text, whole = sample_text(sample, whole)
     if new_line is None:
         new_line = "\r\n" if "\r\n" in text else "\n" if "\n" in text or "\r" not in text else "\r"
     if new_line not in ("\n", "\r\n"):
         text = text.replace(new_line, "\n")
     dialect = Dialect(delimiter or _guess_delimiter(text, escape), new_line, False, escape)
-    records = [record for record in read_records(text, dialect) if not is_blank(record)]
+    if not whole:
+        text = _without_last_record(text, dialect)
+    records = [record for record in read_records(text, dialect) if len(record) > 1 or not is_blank(record)]
     if not records:
-        raise ValueError("The file has no records.")
+        reason = "has no records" if whole else "has no complete record in its first MiB"
+        raise ValueError(f"The file {reason}.")
     has_header = _is_header(records)
     dialect = replace(dialect, has_header=has_header)
     header = tuple(cell.strip() for cell in records[0]) if has_header else ()
@@ -130,59 +124,11 @@ def infer_csv(
     for index, name in enumerate(names):
         cells = [record[index] for record in body if len(record) == width]
         columns.append(_csv_column(name, cells, type_guessing))
-    return CsvInference(dialect, header, tuple(columns))
-
-
-def infer_ndjson(sample: bytes, *, whole: bool = True) -> list[InferredColumn]:
-    """Understand the start of an NDJSON file: one column per leaf, sorted by name.
-
-    Lines that are no JSON object are ignored. Objects are flattened, arrays of scalars are columns, arrays of objects
-    and of arrays become ``Array(String)`` of their JSON text.
-
-    Raises:
-        ValueError: no line is a JSON object.
-    """
-    text = complete_records(sample, whole=whole).decode("utf-8", "ignore").lstrip("\ufeff")
-    leaves: dict[tuple[str, ...], ValueSummary] = {}
-    rows = 0
-    for line in text.split("\n"):
-        try:
-            row = json.loads(line) if line.strip() else None
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict):
-            rows += 1
-            for path, value in _leaves(row, ()):
-                summary = leaves.setdefault(path, ValueSummary(fractions=False))
-                if value is not None:
-                    summary.add_json(value)
-    if not rows:
-        raise ValueError("The file has no line that is a JSON object.")
-    return _json_columns(leaves, rows)
-
-
-def column_names(cells: Sequence[str]) -> list[str]:
-    """Make valid, distinct column names out of header cells: other characters become ``_``, a first digit gets ``c_``.
-
-    Example:
-        >>> column_names(["Order ID", "2024", "", "Order-ID"])
-        ['Order_ID', 'c_2024', 'column_02', 'Order_ID_1']
-    """
-    names: list[str] = []
-    for index, cell in enumerate(cells):
-        name = re.sub(r"[^a-zA-Z0-9_]", "_", cell.strip()) or f"column_{index:02d}"
-        if name[0].isdigit():
-            name = "c_" + name
-        base, number = name, 0
-        while name in names:
-            number += 1
-            name = f"{base}_{number}"
-        names.append(name)
-    return names
+    return CsvInference(dialect, header, tuple(columns), text)
 
 
 def read_records(text: str, dialect: Dialect) -> Iterator[list[str]]:
-    r"""Read CSV text with ``\\n`` between records; a broken end gives what was read until then."""
+    r"""Read CSV text with ``\n`` between records; a broken end gives what was read until then."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=dialect.delimiter, escapechar=dialect.escape or None, strict=False
     )
@@ -195,6 +141,19 @@ def read_records(text: str, dialect: Dialect) -> Iterator[list[str]]:
 def is_blank(record: Sequence[str]) -> bool:
     """Say whether a line held nothing or only spaces; an empty field in quotes is a value."""
     return not record or (len(record) == 1 and record[0].isspace())
+
+
+def _without_last_record(text: str, dialect: Dialect) -> str:
+    """Take the last record off: the sample may end inside of it, also in a field in quotes that has line ends."""
+    lines = io.StringIO(text, newline="").readlines()
+    reader = csv.reader(lines, delimiter=dialect.delimiter, escapechar=dialect.escape or None)
+    start = end = 0
+    try:
+        for _ in reader:
+            start, end = end, reader.line_num
+    except csv.Error:
+        start = end
+    return "".join(lines[:start])
 
 
 def _guess_delimiter(text: str, escape: str) -> str:
@@ -237,40 +196,14 @@ def _stands_above_values(first: Sequence[str], body: Sequence[Sequence[str]]) ->
 
 def _summary(cells: Iterable[str]) -> ValueSummary:
     summary = ValueSummary()
-    for cell in cells:
-        if cell not in ("", "\\N"):
-            summary.add_text(cell)
-            if "text" in summary.kinds:
-                break
+    summary.add_cells([cell for cell in cells if cell not in _MISSING])
     return summary
 
 
 def _csv_column(name: str, cells: list[str], type_guessing: bool) -> InferredColumn:
-    missing = sum(cell in ("", "\\N") for cell in cells)
-    present = 1.0 if not cells else (len(cells) - missing) / len(cells)
-    type_ = _summary(cells).type() if type_guessing else "String"
+    missing = sum(map(cells.count, _MISSING))
+    summary = _summary(cells)
+    type_ = summary.type() if type_guessing else "String"
+    there = summary.elements if type_.startswith("Array(") else len(cells) - missing
+    present = round(there / len(cells), 6) if cells else 1.0
     return InferredColumn(name, type_, bool(missing) and type_guessing, None, present)
-
-
-def _leaves(value: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, item in value.items():
-        if isinstance(item, dict) and item and len(path) < 50:
-            yield from _leaves(item, (*path, key))
-        elif not isinstance(item, dict):
-            yield (*path, key), item
-
-
-def _json_columns(leaves: dict[tuple[str, ...], ValueSummary], rows: int) -> list[InferredColumn]:
-    found = []
-    for path in sorted(leaves, key="_".join):
-        summary = leaves[path]
-        type_ = summary.type()
-        array = type_.startswith("Array(")
-        steps = "".join(f".{step}" if re.fullmatch(r"[^.\[\]\s'`]+", step) else f"['{step}']" for step in path)
-        present = (summary.elements if array else summary.count) / rows
-        found.append((path, type_, summary.count < rows, f"${steps}" + ("[:]" if array else ""), present))
-    names = column_names(["_".join(path) for path, *_ in found])
-    return [
-        InferredColumn(name, type_, nullable, path, round(present, 6))
-        for name, (_, type_, nullable, path, present) in zip(names, found, strict=True)
-    ]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .engine import EngineError, quote_identifier, quote_string
+from .moves import Moves
 from .schema import QUARANTINE_COLUMNS, Column
 from .type_names import type_name
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 STAGING_DATABASE = "_tm_staging"
 
-_MISFIT = "tinymagic: a row does not fit"
+MISFIT = "tinymagic: a row does not fit"
 _MOST_MESSAGES = 10
 
 #: A statement of ours has an expression or more for each of up to 500 columns: it outgrows the limits for users.
@@ -40,8 +41,19 @@ OWN_SQL_SETTINGS: dict[str, Setting] = {
     "max_expanded_ast_elements": 5_000_000,
 }
 
+#: An INSERT SELECT writes one block: it is there as a whole or not at all, unless it touches several partitions.
+ONE_BLOCK: dict[str, Setting] = {
+    "min_insert_block_size_rows": 1_000_000_000,
+    "min_insert_block_size_bytes": 2_000_000_000,
+    "max_insert_threads": 1,
+    "materialized_views_ignore_errors": 0,
+}
+
+#: The same for any number of partitions.
+ANY_PARTITIONS: dict[str, Setting] = {**ONE_BLOCK, "max_partitions_per_insert_block": 0}
+
 #: NULL for a column that is not Nullable means "no value": the engine fills in the default.
-_INSERT_SETTINGS: dict[str, Setting] = {"insert_null_as_default": 1, "max_partitions_per_insert_block": 0}
+INSERT_SETTINGS: dict[str, Setting] = {"insert_null_as_default": 1, "max_partitions_per_insert_block": 0}
 
 
 @dataclass
@@ -102,23 +114,34 @@ class Loader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._moves = Moves(engine, STAGING_DATABASE)
 
     def prepare(self) -> None:
-        """Drop what a killed server left in staging and make the database anew."""
+        """Finish the moves that a killed server had begun, drop what else it left in staging, and make the database."""
+        self._moves.finish()
         self._engine.execute(f"DROP DATABASE IF EXISTS {STAGING_DATABASE} SYNC")
         self._engine.execute(f"CREATE DATABASE {STAGING_DATABASE} ENGINE = Atomic")
 
     def drop(self, *tables: Table) -> None:
         """Drop tables that may or may not be there."""
-        for table in tables:
-            self._engine.execute(f"DROP TABLE IF EXISTS {table.sql} SYNC")
+        with self._engine.cleaning():
+            for table in tables:
+                self._engine.execute(f"DROP TABLE IF EXISTS {table.sql} SYNC")
 
     def empty(self, *tables: Table) -> None:
         """Remove all rows."""
         for table in tables:
             self._engine.execute(f"TRUNCATE TABLE {table.sql}")
 
-    def stage(self, source: Source, columns: Sequence[Column], table: Table, *, keeps_every_row: bool) -> LoadReport:
+    def stage(
+        self,
+        source: Source,
+        columns: Sequence[Column],
+        table: Table,
+        *,
+        keeps_every_row: bool,
+        import_id: str = "",
+    ) -> LoadReport:
         """Fill the empty *table* and, when rows do not fit, its quarantine.
 
         Args:
@@ -126,17 +149,18 @@ class Loader:
             columns: of the Data Source.
             table: made by the caller, as is its quarantine.
             keeps_every_row: whether its engine keeps as many rows as are inserted; if not, the file is counted.
+            import_id: of the load; a new one when empty.
 
         Raises:
             EngineError: the file cannot be read, for instance because it is no Parquet file.
         """
-        report = LoadReport(str(uuid.uuid4()))
-        plan = _Plan(source, [column for column in columns if column.is_inserted])
-        strict = f"NOT throwIf(NOT ({plan.fits} AND {source.is_record}), {quote_string(_MISFIT)})"
+        report = LoadReport(import_id or str(uuid.uuid4()))
+        plan = Plan(source, [column for column in columns if column.is_inserted])
+        strict = f"NOT throwIf(NOT ({plan.fits} AND {source.is_record}), {quote_string(MISFIT)})"
         try:
             self._insert(table, plan, strict)
         except EngineError as error:
-            if _MISFIT not in error.message:
+            if MISFIT not in error.message:
                 raise
         else:
             counted = table.sql if keeps_every_row else source.relation
@@ -144,13 +168,13 @@ class Loader:
             return report
         self.empty(table)
         self._insert(table, plan, f"{source.is_record} AND {plan.fits}")
-        self._quarantine(table, plan, report)
+        self.quarantine(table, plan, report)
         self._account(source, plan, report)
         return report
 
     def misfits(self, source: Source, columns: Sequence[Column]) -> dict[str, tuple[int, int]]:
         """Return for each column how many values do not fit its type, and how many are missing."""
-        plan = _Plan(source, [column for column in columns if column.is_inserted])
+        plan = Plan(source, [column for column in columns if column.is_inserted])
         parts = []
         for column in plan.columns:
             cell = source.cells[column.name]
@@ -163,31 +187,24 @@ class Loader:
     def move(self, staged: Table, target: Table) -> None:
         """Move all rows of *staged* to *target*, in one step for whoever reads it."""
         if self._can_attach(target):
-            self._engine.execute(f"ALTER TABLE {target.sql} ATTACH PARTITION ALL FROM {staged.sql}")
+            self._moves.attach(staged.name, target.database, target.name)
         else:
-            one_block: dict[str, Setting] = {
-                "min_insert_block_size_rows": 1_000_000_000,
-                "min_insert_block_size_bytes": 2_000_000_000,
-                "max_insert_threads": 1,
-                "materialized_views_ignore_errors": 0,
-            }
-            self._engine.execute(f"INSERT INTO {target.sql} SELECT * FROM {staged.sql}", settings=one_block)
+            self._engine.execute(f"INSERT INTO {target.sql} SELECT * FROM {staged.sql}", settings=ANY_PARTITIONS)
 
     def _can_attach(self, target: Table) -> bool:
         sql = (
             "SELECT endsWith(engine, 'MergeTree') AND empty(dependencies_table) FROM system.tables "
             "WHERE database = {d:String} AND name = {n:String}"
         )
-        [[attachable]] = self._engine.rows(sql, parameters={"d": target.database, "n": target.name})
-        return bool(attachable)
+        rows = self._engine.rows(sql, parameters={"d": target.database, "n": target.name})
+        return bool(rows and rows[0][0])  # When it is gone, the INSERT says so.
 
-    def _insert(self, table: Table, plan: _Plan, where: str) -> None:
-        names = ", ".join(quote_identifier(column.name) for column in plan.columns)
-        values = ", ".join(plan.value_of(column) for column in plan.columns)
-        sql = f"INSERT INTO {table.sql} ({names}) SELECT {values} FROM {plan.source.relation} WHERE {where}"
-        self._engine.execute(sql, settings={**plan.source.settings, **OWN_SQL_SETTINGS, **_INSERT_SETTINGS})
+    def _insert(self, table: Table, plan: Plan, where: str) -> None:
+        sql = plan.insert_statement(table, where)
+        self._engine.execute(sql, settings={**plan.source.settings, **OWN_SQL_SETTINGS, **INSERT_SETTINGS})
 
-    def _quarantine(self, table: Table, plan: _Plan, report: LoadReport) -> None:
+    def quarantine(self, table: Table, plan: Plan, report: LoadReport) -> None:
+        """Put the rows that do not fit into the quarantine of *table*."""
         names = ", ".join(quote_identifier(column.name) for column in plan.columns)
         values = ", ".join(plan.source.cells[column.name].text for column in plan.columns)
         bad_columns = ", ".join(
@@ -202,7 +219,7 @@ class Loader:
         )
         self._engine.execute(sql, settings={**plan.source.settings, **OWN_SQL_SETTINGS})
 
-    def _account(self, source: Source, plan: _Plan, report: LoadReport) -> None:
+    def _account(self, source: Source, plan: Plan, report: LoadReport) -> None:
         """Count what became of the rows and describe the first that were not stored."""
         sql = (
             f"SELECT countIf({source.is_record} AND {plan.fits}), countIf({source.is_record} AND NOT {plan.fits}), "
@@ -236,7 +253,7 @@ class Loader:
         return [json.loads(line.decode("utf-8", "replace")) for line in data.splitlines() if line]
 
 
-class _Plan:
+class Plan:
     """The expressions of one load."""
 
     def __init__(self, source: Source, columns: Sequence[Column]) -> None:
@@ -245,13 +262,21 @@ class _Plan:
         self.fits = "(" + (" AND ".join(self.fits_of(column) for column in self.columns) or "1") + ")"
 
     def fits_of(self, column: Column) -> str:
+        """Return whether a row has a value that fits the column."""
         cell: Cell = self.source.cells[column.name]
         fits = f"ifNull({cell.conversion.fits}, 0)"
         if column.nullable or column.default or self.source.empty_fits or "(Nullable(" in column.type[:24]:
             return f"({cell.missing} OR {fits})"
         return f"(NOT {cell.missing} AND {fits})"
 
+    def insert_statement(self, table: Table, where: str) -> str:
+        """Return the statement that stores the rows that *where* keeps."""
+        names = ", ".join(quote_identifier(column.name) for column in self.columns)
+        values = ", ".join(self.value_of(column) for column in self.columns)
+        return f"INSERT INTO {table.sql} ({names}) SELECT {values} FROM {self.source.relation} WHERE {where}"
+
     def value_of(self, column: Column) -> str:
+        """Return the value to store; NULL stands for none."""
         cell: Cell = self.source.cells[column.name]
         if not type_name(column.type).is_composite:
             return f"if({cell.missing}, NULL, {cell.conversion.value})"
@@ -259,6 +284,7 @@ class _Plan:
         return f"if({cell.missing}, {absent}{quote_string(column.type)}), {cell.conversion.value})"
 
     def reason_of(self, column: Column) -> str:
+        """Return the sentence about a value that does not fit."""
         cell: Cell = self.source.cells[column.name]
         name, type_ = quote_string(column.name), quote_string(column.full_type)
         return (

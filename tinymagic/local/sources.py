@@ -62,7 +62,7 @@ def csv_source(
     *,
     width: int,
     dialect: Dialect,
-    skip_lines: int,
+    has_header: bool,
 ) -> Source:
     """See a CSV file.
 
@@ -72,7 +72,7 @@ def csv_source(
         positions: column name to index of the field, from 0.
         width: number of fields of a record.
         dialect: its delimiter counts here; other oddities are undone by `csv_repair`.
-        skip_lines: lines at the start that hold the header.
+        has_header: whether the first record holds names.
     """
     structure = ", ".join(f"f{index} Nullable(String)" for index in range(width))
     cells = {}
@@ -85,7 +85,7 @@ def csv_source(
         cells[column.name] = Cell(missing, converted(raw, column.type, "text"), raw)
     settings: dict[str, Setting] = {
         "format_csv_delimiter": dialect.delimiter,
-        "input_format_csv_skip_first_lines": skip_lines,
+        "input_format_csv_skip_first_lines": int(has_header),  # It counts records: a quoted name may have lines.
         "input_format_csv_skip_trailing_empty_lines": 1,
         "input_format_csv_trim_whitespaces": int(dialect.delimiter not in ("\t", " ")),
     }

@@ -15,80 +15,74 @@ Two steps, because the first depends on the text only and is cached:
    where a column or a table may be meant) is *optional*: when it is a resource the caller must be allowed to read it,
    and when it is not the engine finds the CTE or column. So a CTE in one place cannot hide a table in another.
 
-What the gate does not know it refuses: kinds of nodes (`_KNOWN_NODES`) as well as names. Behind it stands the engine's
+`Statement.reads` are the tables as the service's own parser counts them (``tests/conformance/test_gate.py`` compares).
+`SqlGate.renamed` writes a statement with other tables in their place, again through the tree.
+
+What the gate does not know it refuses: kinds of nodes (`sql_reading`) as well as names. Behind it stands the engine's
 ``readonly`` (see `engine.py`), which alone would stop writes and table functions, but not the function ``file()``.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from .engine import EngineError
-from .errors import BadRequest, Forbidden
+from .errors import Forbidden
 from .sql_names import (
-    ALLOWED_SETTINGS,
-    CONTACT,
-    DATABASE_RE,
-    IN_FUNCTIONS,
-    NAMING_FUNCTION_RE,
     OPEN_TABLES,
-    OTHER_TABLE_FUNCTIONS,
-    READONLY_2_TABLE_FUNCTIONS,
-    SYNTAX_PAGE,
-    check_function,
-    check_table_function,
     refused,
+    syntax_message,
 )
+from .sql_reading import Reading
+from .sql_renaming import rename
+from .sql_tree import exact_float, filled, without_settings
+from .sql_vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping
 
     from .engine import Engine, Setting
+    from .errors import BadRequest
+    from .sql_tree import TableName
 
 QUERY_PAGE = "/api-reference/query-api.html"
 
 #: Tables with this prefix are our own (staging, history of replaces) and not for users.
 INTERNAL_PREFIX = "_tm_"
 
-#: (database, table); the database is "" for a bare name, which means the workspace.
-TableName: TypeAlias = "tuple[str, str]"
 
 #: The parser's names of statements where the service says something else.
 _KINDS = {
     "TruncateQuery": "DropQuery",
     "CheckQuery": "CheckTableQuery",
-    "ShowCreateTableQuery": "ShowCreateTableQueryIDAndQueryNames",
+    "CreateSQLFunctionQuery": "CreateFunctionQuery",
     "ExistsTableQuery": "ExistsTableQueryIDAndQueryNames",
-    "ExistsDatabaseQuery": "ExistsTableQueryIDAndQueryNames",
+    "ShowAccessQuery": "ShowAccessQueryNames",
+    "ShowCreateTableQuery": "ShowCreateTableQueryIDAndQueryNames",
+    "ShowEngineQuery": "ShowEngineAndQueryNames",
+    "ShowFunctions": "ShowFunctionsQuery",
+    "ShowProcesslistQuery": "ShowProcesslistIDAndQueryNames",
+    # The parser calls these by words, for instance "DROP USER query".
+    "CREATE": "CreateRowPolicyQuery",
+    "DROP": "DropAccessEntityQuery",
+    "MOVE": "MoveAccessEntityQuery",
+    "SHOW": "ShowAccessEntitiesQuery",
 }
 
-#: Statements for which there is no tree, by the first word of the formatted text.
-_KIND_OF_WORD = {
-    "INSERT": "InsertQuery",
-    "SYSTEM": "SystemQuery",
-    "KILL": "KillQueryQuery",
-    "EXISTS": "ExistsTableQueryIDAndQueryNames",
-    "WATCH": "WatchQuery",
-}
+#: What ``parseQueryToJSON`` says of a statement that has no tree; names of tables may follow the kind.
+_NO_TREE_RE = re.compile(r"AST node of type '([A-Za-z]+)")
 
-#: Kinds of nodes that the walk understands, so that a new way to name a function or table cannot pass unseen.
-_KNOWN_NODES = frozenset(
-    """
-    SelectWithUnionQuery SelectIntersectExceptQuery SelectQuery Subquery ExpressionList
-    WithElement TablesInSelectQuery TablesInSelectQueryElement TableExpression TableJoin ArrayJoin SampleRatio
-    TableIdentifier Identifier Literal Function QueryParameter SetQuery
-    Asterisk QualifiedAsterisk ColumnsRegexpMatcher ColumnsListMatcher
-    QualifiedColumnsRegexpMatcher QualifiedColumnsListMatcher ColumnsTransformerList ColumnsApplyTransformer
-    ColumnsExceptTransformer ColumnsReplaceTransformer ColumnsReplaceTransformerReplacement
-    OrderByElement InterpolateElement WindowDefinition WindowListElement
-    """.split()
-)
 
-_HIGHER_ORDER_SQL = "SELECT lower(name) FROM system.functions WHERE higher_order"
+_DESCRIBE = "DESCRIBE TABLE "
+
+#: DESCRIBE has no tree; it is read as this SELECT from what it describes.
+_SELECT_ALL = "SELECT * FROM "
+
 
 _TOO_DEEP = "Maximum parse depth exceeded: the query is nested too deeply"
 
@@ -111,16 +105,25 @@ class Statement:
         output_format: the name after FORMAT, or ``None``.
         tables: names that must be resources.
         optional_tables: names that may be resources, CTEs or columns.
+        reads: the tables as the service's parser counts them: those in FROM that are no CTEs, right sides of IN,
+            ``joinGet``.
+        table_functions: names of the table functions in FROM, as they are written.
         settings: allowed settings of its SETTINGS clauses, to be set on the session.
         readonly: the engine's ``readonly`` that it needs: 1, the strictest, where it can.
+        shows_tables: it is ``SHOW TABLES``, which the caller answers; *sql* gives no rows, for the engine's own answer
+            would have names that are not for everybody.
     """
 
     sql: str
     output_format: str | None
-    tables: frozenset[TableName]
-    optional_tables: frozenset[TableName]
+    tables: frozenset[TableName] = frozenset()
+    optional_tables: frozenset[TableName] = frozenset()
+    reads: frozenset[TableName] = frozenset()
+    table_functions: frozenset[str] = frozenset()
     settings: dict[str, Setting] = field(default_factory=dict)
     readonly: int = 1
+    shows_tables: bool = False
+    has_prewhere: bool = False
 
     def require(self, may_read: Callable[[TableName], bool | None]) -> None:
         """Refuse the statement when it names something that the caller may not read.
@@ -156,34 +159,76 @@ class SqlGate:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._seen: OrderedDict[str, Statement] = OrderedDict()
-        # They take the name of another function as an argument: arrayMap(file, [...]).
-        self._higher_order = frozenset(engine.parse(_HIGHER_ORDER_SQL, output_format="TSVRaw").decode().split())
+        self._seen: OrderedDict[tuple[str, bool], Statement] = OrderedDict()
+        self._vocabulary = Vocabulary(engine)
 
-    def check(self, sql: str) -> Statement:
-        """Find out what *sql* is, and refuse all but one harmless SELECT or DESCRIBE.
+    def check(self, sql: str, *, copying: bool = False) -> Statement:
+        """Find out what *sql* is, and refuse all but one harmless SELECT, DESCRIBE or plain SHOW TABLES.
+
+        Args:
+            sql: the text.
+            copying: it is for a Copy Pipe, where the table functions may stand that read from elsewhere. The engine
+                does not run them all the same (``readonly``).
 
         Raises:
-            BadRequest: empty, a syntax error, several statements, another kind of statement, a restricted function,
-                table function or setting, INTO OUTFILE. Positions count from the start of *sql*.
-            Forbidden: a database that is not for users.
+            BadRequest: empty, a syntax error, several statements, another kind of statement, a restricted or unknown
+                function, table function or setting, INTO OUTFILE. Positions count from the start of *sql*.
         """
+        key = (sql, copying)
         with self._lock:
-            known = self._seen.get(sql)
+            known = self._seen.get(key)
             if known is not None:
-                self._seen.move_to_end(sql)
+                self._seen.move_to_end(key)
                 return known
         try:
-            statement = self._check(sql)
+            statement = self._check(sql, copying)
         except RecursionError:
             raise refused(_TOO_DEEP) from None
         with self._lock:
-            self._seen[sql] = statement
+            self._seen[key] = statement
             if len(self._seen) > _CACHED_STATEMENTS:
                 self._seen.popitem(last=False)
         return statement
 
-    def _check(self, sql: str) -> Statement:
+    def renamed(self, statement: Statement, names: Mapping[TableName, TableName]) -> str:
+        """Return the SQL of a checked *statement* with other tables in the place of some.
+
+        A table keeps its old bare name as an alias when it has no other, so ``SELECT _.a FROM _`` still works, and
+        ``ws.events.id`` becomes ``events.id``. Names that stand for CTEs are left alone.
+
+        Args:
+            statement: from `check`.
+            names: old to new, (database, table) each; what is not among `Statement.reads` is of no effect.
+        """
+        changes = {old: new for old, new in names.items() if old != new and old in statement.reads}
+        if not changes:
+            return statement.sql
+        text, described = statement.sql, statement.sql.startswith(_DESCRIBE)
+        if described:
+            text = _SELECT_ALL + text[len(_DESCRIBE) :]
+        tree, _, _ = self._parse(text)
+        rename(Reading(tree, self._vocabulary), changes)
+        written = self._write(tree)
+        return _DESCRIBE + written[len(_SELECT_ALL) :] if described else written
+
+    def formatted(self, sql: str) -> str:
+        """Return any one statement as the engine's parser writes it, over several lines; it is not checked.
+
+        Raises:
+            BadRequest: empty, or a syntax error.
+        """
+        text = self._without_last_semicolons(sql)
+        if not text.strip():
+            raise refused("Empty query")
+        try:
+            data = self._engine.parse(
+                "SELECT formatQuery({q:String})", parameters={"q": text}, output_format="JSONCompactEachRow"
+            )
+        except EngineError as error:
+            raise refused(syntax_message(error)) from error
+        return str(json.loads(data)[0])
+
+    def _check(self, sql: str, copying: bool) -> Statement:
         text = self._without_last_semicolons(sql)
         if not text.strip():
             raise refused("Empty query")
@@ -192,49 +237,45 @@ class SqlGate:
         except EngineError as error:
             if error.name == "SYNTAX_ERROR":
                 raise refused(syntax_message(error)) from error
-            return self._check_without_tree(text, error)
+            return self._check_without_tree(text, error, copying)
         kind = str(tree.get("type"))
+        output_format = (tree.get("format_ast") or {}).get("name")
+        if kind == "ShowTablesQuery" and not filled(tree, "type", "format_ast"):
+            return Statement(sql="SELECT '' AS name LIMIT 0", output_format=output_format, shows_tables=True)
         if kind not in ("SelectWithUnionQuery", "SelectIntersectExceptQuery", "SelectQuery"):
             raise _wrong_kind(_KINDS.get(kind, kind))
-        reading = _Reading.of(tree, self._higher_order)
-        run = text if written == rewritten else rewritten
-        if reading.settings:
-            run = self._without_settings(tree)
-        format_node = tree.get("format_ast") or {}
+        reading = Reading(tree, self._vocabulary, copying=copying)
+        if reading.pin() or reading.settings:
+            # Settings are set on the session before, because a read-only one does not take them from a statement.
+            run = self._write(without_settings(tree))
+        else:
+            run = text if written == rewritten else rewritten
         return Statement(
             sql=run,
-            output_format=format_node.get("name"),
+            output_format=output_format,
             tables=frozenset(reading.tables),
             optional_tables=frozenset(reading.optional_tables),
+            reads=frozenset(reading.reads),
+            table_functions=frozenset(reading.table_functions),
             settings=reading.settings,
             readonly=reading.readonly,
+            has_prewhere=reading.has_prewhere,
         )
 
-    def _check_without_tree(self, text: str, error: EngineError) -> Statement:
+    def _check_without_tree(self, text: str, error: EngineError, copying: bool) -> Statement:
         """Treat what ``parseQueryToJSON`` does not know. DESCRIBE is checked as the SELECT from what it describes."""
-        prefix = "DESCRIBE TABLE "
-        try:
-            written = self._format(text)
-        except EngineError:
-            written = "SELECT"  # The parser itself refuses it, for instance WITH TIES without ORDER BY.
-        if not written.startswith(prefix):
-            word = written.split(None, 1)[0].upper() if written.strip() else ""
-            if word in ("SELECT", "WITH", "FROM", "("):
-                raise BadRequest(
-                    f"[Error] {syntax_message(error)} ({error.name})", documentation=SYNTAX_PAGE
-                ) from error
-            raise _wrong_kind(_KIND_OF_WORD.get(word, f"{word.capitalize()}Query"))
-        described = self._check("SELECT * FROM " + written[len(prefix) :])
-        if not described.sql.startswith("SELECT * FROM "):
+        if error.message.startswith("INSERT "):
+            raise _wrong_kind("InsertQuery") from error
+        found = _NO_TREE_RE.match(error.message)
+        if found is None:  # The parser itself refuses it, for instance WITH TIES without ORDER BY.
+            raise refused(syntax_message(error)) from error
+        if found[1] != "DescribeQuery":
+            raise _wrong_kind(_KINDS.get(found[1], found[1]))
+        written = self._format(text)
+        described = self._check(_SELECT_ALL + written[len(_DESCRIBE) :], copying)
+        if not written.startswith(_DESCRIBE) or not described.sql.startswith(_SELECT_ALL):
             raise _wrong_kind("DescribeQuery")
-        return Statement(
-            sql=prefix + described.sql[len("SELECT * FROM ") :],
-            output_format=described.output_format,
-            tables=described.tables,
-            optional_tables=described.optional_tables,
-            settings=described.settings,
-            readonly=described.readonly,
-        )
+        return replace(described, sql=_DESCRIBE + described.sql[len(_SELECT_ALL) :])
 
     def _parse(self, text: str) -> tuple[dict[str, Any], str, str]:
         try:
@@ -244,13 +285,13 @@ class SqlGate:
                 raise
             return self._parse_large_floats(text)
         tree, written, rewritten = json.loads(data)
-        return json.loads(tree, object_hook=_exact_float), written, rewritten
+        return json.loads(tree, object_hook=exact_float), written, rewritten
 
     def _parse_large_floats(self, text: str) -> tuple[dict[str, Any], str, str]:
         """Parse a text with floats from 2**64 up: the engine writes them without a point and does not read that."""
         data = self._engine.parse(_TREE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
         tree, written = json.loads(data)
-        mended = json.loads(tree, object_hook=_exact_float)
+        mended = json.loads(tree, object_hook=exact_float)
         return mended, written, self._write(mended)
 
     def _write(self, tree: dict[str, Any]) -> str:
@@ -267,10 +308,6 @@ class SqlGate:
             "SELECT formatQuerySingleLine({q:String})", parameters={"q": text}, output_format="JSONCompactEachRow"
         )
         return str(json.loads(data)[0])
-
-    def _without_settings(self, tree: dict[str, Any]) -> str:
-        """Write the statement without its SETTINGS: on a read-only connection they are set before, or not at all."""
-        return self._write(_drop_settings(tree))
 
     def _without_last_semicolons(self, sql: str) -> str:
         """Take off ``;`` at the end, also several and with comments between; the engine's tokenizer says where."""
@@ -290,153 +327,6 @@ class SqlGate:
             elif token["type"] not in ("Whitespace", "Comment"):
                 break
         return raw[:end].decode()
-
-
-class _Reading:
-    """What a walk over the tree found."""
-
-    def __init__(self, higher_order: frozenset[str]) -> None:
-        self._higher_order = higher_order
-        self.tables: set[TableName] = set()
-        self.optional_tables: set[TableName] = set()
-        self.settings: dict[str, Setting] = {}
-        self.readonly = 1
-
-    @classmethod
-    def of(cls, tree: dict[str, Any], higher_order: frozenset[str]) -> _Reading:
-        reading = cls(higher_order)
-        nodes = list(_nodes(tree))
-        ctes = {str(node.get("name")) for node in nodes if node["type"] == "WithElement"}
-        table_functions = {
-            id(node["table_function"]): True for node in nodes if isinstance(node.get("table_function"), dict)
-        }
-        for node in nodes:
-            if node.get("out_file") is not None:
-                raise refused("INTO OUTFILE is not allowed: the rows come back in the reply")
-            kind = node["type"]
-            if kind not in _KNOWN_NODES:
-                raise refused(f"{kind} is not supported here")
-            if kind == "TableIdentifier":
-                reading._add_table(_parts(node), ctes)
-            elif kind == "Identifier":
-                _check_identifier(node)
-            elif kind == "SetQuery":
-                reading._add_settings(node)
-            elif kind == "ColumnsApplyTransformer" and node.get("func_name"):
-                check_function(str(node["func_name"]), by_name=True)
-            elif kind == "Function" and id(node) in table_functions:
-                check_table_function(str(node["name"]))
-                if str(node["name"]).lower() in READONLY_2_TABLE_FUNCTIONS:
-                    reading.readonly = 2
-            elif kind == "Function":
-                reading._add_function(node)
-        return reading
-
-    def _add_table(self, parts: list[str], ctes: set[str]) -> None:
-        table = (".".join(parts[:-1]), parts[-1])
-        if not table[0] and table[1] in ctes:
-            self.optional_tables.add(table)
-        else:
-            self.tables.add(table)
-
-    def _add_settings(self, node: dict[str, Any]) -> None:
-        others = [each for each in node if each not in ("type", "changes", "alias", "is_standalone") and node[each]]
-        changes = node.get("changes") or []
-        for name in [str(change.get("name")) for change in changes] + others:
-            if name not in ALLOWED_SETTINGS:
-                raise refused(f"Usage of setting '{name}' is restricted. {CONTACT}")
-        for change in changes:
-            value = change.get("value")
-            value = value.get("value") if isinstance(value, dict) else value
-            if not isinstance(value, (str, int, float)):
-                raise refused(f"Setting '{change['name']}' takes a plain value")
-            self.settings[str(change["name"])] = value
-
-    def _add_function(self, node: dict[str, Any]) -> None:
-        name = str(node["name"])
-        low = name.lower()
-        check_function(name)
-        arguments = [each for each in (node.get("arguments") or {}).get("children") or [] if isinstance(each, dict)]
-        if low in self._higher_order:
-            for argument in arguments:
-                if argument["type"] == "Identifier" and len(_parts(argument)) == 1:
-                    check_function(_parts(argument)[0], by_name=True)
-        if NAMING_FUNCTION_RE.fullmatch(low) and arguments:
-            self.tables.add(_named_table(name, arguments[0]))
-        if low in IN_FUNCTIONS and len(arguments) > 1:
-            self._add_right_side_of_in(arguments[1])
-
-    def _add_right_side_of_in(self, node: dict[str, Any]) -> None:
-        """The right side of IN may be a table (``x IN events``) or a table function without looking like one."""
-        if node["type"] == "Identifier":
-            parts = _parts(node)
-            self.optional_tables.add((".".join(parts[:-1]), parts[-1]))
-        elif node["type"] == "Function":
-            low = str(node["name"]).lower()
-            if low in OTHER_TABLE_FUNCTIONS:
-                check_table_function(str(node["name"]))
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Yield every node of the tree, parents first; with a stack, because trees may be deep."""
-    stack = [tree]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            if isinstance(item.get("type"), str):
-                yield item
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-
-
-def _parts(node: dict[str, Any]) -> list[str]:
-    return [str(part) for part in node.get("name_parts") or [node.get("name", "")]]
-
-
-def _check_identifier(node: dict[str, Any]) -> None:
-    parts = _parts(node)
-    if len(parts) > 1 and DATABASE_RE.fullmatch(parts[0]):
-        raise not_found((parts[0], ".".join(parts[1:])))
-
-
-def _named_table(function: str, argument: dict[str, Any]) -> TableName:
-    if argument["type"] == "Identifier":
-        parts = _parts(argument)
-    elif argument["type"] == "Literal" and isinstance(argument.get("value"), dict):
-        parts = str(argument["value"].get("value")).split(".")
-    else:
-        raise refused(f"Usage of function {function} is restricted. {CONTACT}")
-    return ".".join(parts[:-1]), parts[-1]
-
-
-def _exact_float(node: dict[str, Any]) -> dict[str, Any]:
-    """Make a literal that is a float one in Python too, also when it was written without a point."""
-    if node.get("field_type") == "Float64" and isinstance(node.get("value"), int):
-        return {**node, "value": float(node["value"])}
-    return node
-
-
-def _drop_settings(item: Any) -> Any:
-    """Return a copy of the tree without its SetQuery nodes."""
-    if isinstance(item, dict):
-        kept = {}
-        for key, value in item.items():
-            if isinstance(value, dict) and value.get("type") == "SetQuery":
-                continue
-            kept[key] = _drop_settings(value)
-        return kept
-    if isinstance(item, list):
-        return [
-            _drop_settings(each) for each in item if not (isinstance(each, dict) and each.get("type") == "SetQuery")
-        ]
-    return item
-
-
-def syntax_message(error: EngineError) -> str:
-    """Return the parser's message without our own question around the user's text."""
-    head, separator, _ = error.message.rpartition(": In scope ")
-    return head if separator else error.message
 
 
 def _wrong_kind(kind: str) -> BadRequest:

@@ -7,8 +7,22 @@ on the user's own machine must not do.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from .errors import BadRequest
+
+if TYPE_CHECKING:
+    from .engine import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+#: How the engine says which bracket is open or too many; the service says it with the bracket in front.
+_UNMATCHED_RE = re.compile(
+    r"Syntax error: failed at position \d+ \(.*\): (?P<rest>.*)\. "
+    r"Unmatched parentheses: '(?P<bracket>.)' at position (?P<position>\d+) .*",
+    re.DOTALL,
+)
 
 SYNTAX_PAGE = "/query/query-parameters.html"
 
@@ -21,8 +35,10 @@ OPEN_TABLES = {("system", name) for name in ("one", "numbers", "numbers_mt", "ze
 #: Tables that only describe the engine's vocabulary.
 OPEN_TABLES |= {("system", "functions"), ("system", "formats"), ("system", "data_type_families")}
 
-#: First parts of a dotted name that always mean a database and never a column.
-DATABASE_RE = re.compile(r"(?i:system|information_schema|tinybird|organization)|w_[0-9a-f]{32}")
+#: Databases that exist beside the workspace's own, or look as if they did: after IN they mean tables, never columns.
+DATABASE_RE = re.compile(
+    r"(?i:system|information_schema|default|_temporary_and_external_tables|tinybird|organization)|w_[0-9a-f]{32}"
+)
 
 ALLOWED_SETTINGS = {"join_use_nulls", "join_algorithm", "date_time_output_format"}
 
@@ -33,6 +49,9 @@ _TABLE_FUNCTIONS |= {"sqlstandardvalues"}
 
 #: Of these the engine thinks that they need a temporary table, which ``readonly=1`` forbids and ``readonly=2`` allows.
 READONLY_2_TABLE_FUNCTIONS = {"zeros", "zeros_mt"}
+
+#: Their first argument may be a text with columns, which can have expressions.
+STRUCTURE_TABLE_FUNCTIONS = {"generaterandom", "null", "values"}
 
 _COPY_TABLE_FUNCTIONS = set("postgresql mysql mongodb url azureblobstorage gcs iceberg s3 deltalake".split())
 
@@ -52,13 +71,19 @@ _RESTRICTED_FUNCTIONS = set(
     currentrequesturl enabledprofiles defaultprofiles getclienthttpheader getmaxtablenamelengthfordatabase
     getmergetreesetting getserversetting getsettingordefault getserverhttpheader logtrace tid generateserialid
     initialquerystarttime hasthreadfuzzer isMergeTreePartCoveredBy mergetreepartinfo evalmlmethod pggetuserbyid
-    pgtableisvisible transactionlatestsnapshot transactionoldestsnapshot fuzzquery errorcodetoname
+    pgtableisvisible pg_get_userbyid pg_table_is_visible initial_query_start_time authuser generaterandomstructure
+    transactionlatestsnapshot transactionoldestsnapshot fuzzquery errorcodetoname chdb parsequerytojson
+    formatqueryfromjson structuretocapnprotoschema structuretoprotobufschema
+    naivebayesclassifier naivebayesclassifierwithprob naivebayesclassifierwithallprobs
     """.lower().split()
 )
 _AI_FUNCTIONS = set("aiclassify aiembed aiextract aifilter aigenerate airedact aisimilarity aitranslate".split())
 
 #: Functions whose first argument names a table or a dictionary.
 NAMING_FUNCTION_RE = re.compile(r"dict(get|has|isin).*|joinget(ornull)?", re.IGNORECASE)
+
+#: What the parser writes for syntax, and the engine does not list among its functions.
+SYNTAX_FUNCTIONS = {"lambda"}
 
 IN_FUNCTIONS = {
     f"{prefix}{name}"
@@ -97,22 +122,53 @@ def check_function(name: str, *, by_name: bool = False) -> None:
         raise refused(f"Usage of function {name} is restricted. {CONTACT}")
 
 
-def check_table_function(name: str) -> None:
+def check_table_function(name: str, existing: Collection[str], *, copying: bool = False) -> None:
     """Refuse a table function that is not on the service's list.
+
+    Args:
+        name: of the table function.
+        existing: all that the engine has, in small letters.
+        copying: for a Copy Pipe, which may read from elsewhere.
 
     Raises:
         BadRequest: with the service's text for its kind.
     """
     low = name.lower()
-    if low in _TABLE_FUNCTIONS:
+    if low in _TABLE_FUNCTIONS or (copying and low in _COPY_TABLE_FUNCTIONS):
         return
     if low in _COPY_TABLE_FUNCTIONS:
-        raise refused(f"Usage of table function {name} is restricted to Copy Pipes. {CONTACT}")
+        raise refused(f"Usage of function {name} is restricted to Copy Pipes. {CONTACT}")
     if low in _DISABLED_TABLE_FUNCTIONS:
         raise BadRequest(f"The query uses disabled table functions: '{name}'", documentation=SYNTAX_PAGE)
-    raise refused(f"Usage of table function {name} is restricted. {CONTACT}")
+    if low not in OTHER_TABLE_FUNCTIONS and low not in existing:
+        raise refused(f"Unknown function {name}. {CONTACT}")
+    raise refused(f"Usage of function {name} is restricted. {CONTACT}")
+
+
+def named_by(text: str) -> tuple[str, str]:
+    """Return database and table that a text such as the first argument of ``joinGet`` names: split at the first dot.
+
+    Example:
+        >>> named_by("a.b.c"), named_by("a")
+        (('a', 'b.c'), ('', 'a'))
+    """
+    first, dot, rest = text.partition(".")
+    return (first, rest) if dot else ("", first)
 
 
 def refused(message: str) -> BadRequest:
     """Make the error for a statement that the gate does not let through."""
     return BadRequest(f"DB::Exception: {message}", documentation=SYNTAX_PAGE)
+
+
+def syntax_message(error: EngineError) -> str:
+    """Return the parser's message as the service has it, without our own question around the user's text."""
+    head, separator, _ = error.message.rpartition(": In scope ")
+    message = head if separator else error.message
+    unmatched = _UNMATCHED_RE.fullmatch(message)
+    if unmatched is None:
+        return message
+    return (
+        f"Syntax error: failed at position {unmatched['position']} ({unmatched['bracket']}): {unmatched['rest']}. "
+        f"Unmatched parentheses: {unmatched['bracket']}"
+    )

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .alteration import column_definition
 from .engine import quote_identifier
 from .errors import BadRequest
 from .schema import Column, SchemaError, parse_schema
@@ -106,21 +107,26 @@ def define_table(columns: Sequence[Column], parameters: Mapping[str, str], expre
     Raises:
         BadRequest: a type, expression, codec, index or engine option is wrong.
     """
-    checked = tuple(_checked_column(column, expressions) for column in columns)
+    checked = check_columns(columns, expressions)
     try:
         engine = table_engine(parameters, checked)
     except TableEngineError as error:
         raise BadRequest(f"{error}.") from error
     keys = {option: expressions.checked(text, f"engine_{option}") for option, text in engine.expressions().items()}
-    indexes = tuple(_index(line, expressions) for line in parameters.get("indexes", "").splitlines() if line.strip())
-    parts = [_column_sql(column) for column in checked]
-    parts += [
-        f"INDEX {quote_identifier(each['name'])} {each['expr']} TYPE {each['type_full']} "
-        f"GRANULARITY {each['granularity']}"
-        for each in indexes
-    ]
+    indexes = read_indexes(parameters.get("indexes", ""), expressions)
+    parts = [column_definition(column) for column in checked]
+    parts += [f"INDEX {index_definition(each)}" for each in indexes]
     sql = f"({', '.join(parts)}) {engine.clause(keys, quote_identifier)}"
     return TableDefinition(checked, engine, indexes, sql)
+
+
+def check_columns(columns: Sequence[Column], expressions: Expressions) -> tuple[Column, ...]:
+    """Return the columns with the engine's own spelling of types and expressions.
+
+    Raises:
+        BadRequest: a type, DEFAULT or codec cannot be used.
+    """
+    return tuple(_checked_column(column, expressions) for column in columns)
 
 
 def _checked_column(column: Column, expressions: Expressions) -> Column:
@@ -145,13 +151,21 @@ def _bare(text: str) -> str:
     return text
 
 
-def _column_sql(column: Column) -> str:
-    parts = [quote_identifier(column.name), column.full_type]
-    if column.default:
-        parts.append(f"{column.default_kind} ({column.default_expression})")
-    if column.codec:
-        parts.append(column.codec)
-    return " ".join(parts)
+def read_indexes(text: str, expressions: Expressions) -> tuple[dict[str, Any], ...]:
+    """Read the parameter ``indexes``: one index a line.
+
+    Raises:
+        BadRequest: a line is no index, or its expression cannot be used.
+    """
+    return tuple(_index(line, expressions) for line in text.splitlines() if line.strip())
+
+
+def index_definition(index: dict[str, Any]) -> str:
+    """Return an index as CREATE TABLE and ADD INDEX want it, without the word INDEX."""
+    return (
+        f"{quote_identifier(index['name'])} {index['expr']} TYPE {index['type_full']} "
+        f"GRANULARITY {index['granularity']}"
+    )
 
 
 def _index(line: str, expressions: Expressions) -> dict[str, Any]:

@@ -181,7 +181,7 @@ class TestCreate:
             {"schema": "a Int32", "engine_settings": "storage_policy = 'x'"},
             {"schema": "a Int32", "engine_ver": "a"},
             {"schema": "a Int32", "mode": "upsert"},
-            {"schema": "a Int32", "url": "http://127.0.0.1/x.csv"},
+            {"schema": "a Int32", "url": "file:///etc/passwd"},
         ],
     )
     def test_bad_definitions_make_nothing(self, api: Any, name: str, parameters: dict[str, str]) -> None:
@@ -214,12 +214,27 @@ class TestCreate:
 
 
 class TestAppend:
-    def test_unknown(self, api: Any, name: str) -> None:
-        """Appending to what does not exist is a 404 that names a near one."""
+    def test_an_append_makes_what_does_not_exist(self, api: Any, name: str) -> None:
+        """As on Classic, for a token that may create; NDJSON needs a schema as ever."""
+        assert accounted(upload(api, b"a,b\n1,x\n", name=name, mode="append")) == (1, 0, 0)
+        assert api.sql(f"SELECT a, b FROM {name}").text == "1\tx\n"
+        reply = upload(api, b'{"a": 1}', name=name + "_other", mode="append", format="ndjson")
+        assert reply.status_code == 400
+        assert "schema" in reply.json()["error"]
+
+    def test_a_replace_of_what_does_not_exist(self, api: Any, name: str) -> None:
+        """It is a 404 that names a near one."""
         api.post(PATH, params={"name": name, "schema": "a Int8"})
-        reply = upload(api, b"1\n", name=name + "x", mode="append")
+        reply = upload(api, b"1\n", name=name + "x", mode="replace")
         assert reply.status_code == 404
         assert name in reply.json()["error"]
+
+    def test_a_header_of_several_lines_takes_no_row_with_it(self, api: Any, name: str) -> None:
+        """A name with a line break in it is one record; the row below it is stored."""
+        rows = b'"a\nb",c\n1,2\n3,4\n'
+        assert accounted(upload(api, rows, name=name)) == (2, 0, 0)
+        assert accounted(upload(api, rows, name=name, mode="append")) == (2, 0, 0)
+        assert api.sql(f"SELECT sum(a_b), sum(c) FROM {name}").text == "8\t12\n"
 
     def test_columns_by_header_or_position(self, api: Any, name: str) -> None:
         """A header matches by name, in any order and with gaps; without one the order counts."""

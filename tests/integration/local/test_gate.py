@@ -11,6 +11,7 @@ from tinymagic.local.limits import Limits
 from tinymagic.local.permissions import Access
 from tinymagic.local.services import Services
 from tinymagic.local.services.query import QueryRequest
+from tinymagic.local.sql_gate import SqlGate
 
 COLUMNS = "a Int32, b String, d DateTime, arr Array(Int32), t Tuple(x Int32, y String), m Map(String, String)"
 
@@ -44,7 +45,8 @@ def run(services):
         token = TokenRecord("id", workspace.id, "test", "secret", list(scopes) or [{"type": "ADMIN"}])
         other = services.catalog.workspaces()[1].database
         request = QueryRequest(sql.replace("OTHER", other).replace("OWN", workspace.database))
-        return services.query.run(Access(workspace, token), request).result.data.decode()
+        names = {name: name for name in ("events", "private")}
+        return services.query.run(Access(workspace, token, names), request).result.data.decode()
 
     return run
 
@@ -126,7 +128,7 @@ SELECT * FROM SYSTEM.settings
 SELECT * FROM `system`.`databases`
 SELECT * FROM information_schema.tables
 SELECT * FROM INFORMATION_SCHEMA.COLUMNS
-SELECT * FROM tinybird.pipe_stats
+SELECT * FROM tinybird.no_such_table
 SELECT joinGet('OTHER.secrets', 'b', 1)
 SELECT joinGet(OTHER.secrets, 'b', 1)
 SELECT joinGet(concat('OTHER', '.secrets'), 'b', 1)
@@ -165,7 +167,10 @@ SELECT 1 FORMAT JSON; DROP TABLE events
 EXPLAIN SELECT 1
 EXPLAIN AST SELECT 1
 EXPLAIN AST SELECT 1; DROP TABLE events
-SHOW TABLES
+SHOW TABLES LIKE 'e%'
+SHOW TABLES FROM OTHER
+SHOW FULL TABLES
+SHOW TABLES INTO OUTFILE '/tmp/tinymagic-gate-test.csv'
 SHOW DATABASES
 SHOW CREATE TABLE events
 SHOW PROCESSLIST
@@ -207,7 +212,32 @@ SELECT 1 FORMAT JSON SETTINGS max_threads = 1
 SELECT 1 SETTINGS join_use_nulls = 1, log_comment = 'x'
 SELECT 1 SETTINGS allow_introspection_functions = 1
 SELECT * FROM {t:Identifier}
+SELECT 1 IN {t:Identifier}
 SELECT {x:String}
+SELECT b FROM generateRandom('a UInt8, b String ALIAS file(''/etc/hostname'')') LIMIT 1
+SELECT b FROM generateRandom('a UInt8, b String ALIAS hostName()') LIMIT 1
+SELECT b FROM generateRandom('a UInt8, b UInt8 ALIAS 7 IN private') LIMIT 1
+SELECT b FROM generateRandom('a UInt8, b String MATERIALIZED file(''/etc/hostname'')') LIMIT 1
+SELECT b FROM generateRandom(concat('a UInt8, b String ALIAS fi', 'le(''/etc/hostname'')')) LIMIT 1
+SELECT b FROM generateRandom('a UInt8, b ALIAS file(''/etc/hostname'');') LIMIT 1
+SELECT b FROM values('a UInt8, b String ALIAS file(''/etc/hostname'')', 1)
+SELECT b FROM values('a UInt8, b ALIAS file(''/etc/hostname'');', 1)
+SELECT b FROM values('a UInt8, b String ALIAS file(''/etc/hostname'') -- ', 1)
+SELECT b FROM VALUES($$a UInt8, b String ALIAS file('/etc/hostname')$$, 1)
+SELECT b FROM values('a UInt8, b String ALIAS file(''/etc/hostname'')' AS s, 1)
+WITH 'a UInt8, b String ALIAS file(''/etc/hostname'')' AS s SELECT b FROM values(s, 1)
+SELECT b FROM null('a UInt8, b String ALIAS file(''/etc/hostname'')')
+DESCRIBE generateRandom('a UInt8, b String ALIAS file(''/etc/hostname'')')
+SELECT structureToProtobufSchema('a UInt8 DEFAULT length(file(''/etc/hostname''))')
+SELECT formatQueryFromJSON('{}')
+SELECT chdb()
+WITH OTHER.secrets AS x SELECT 1 IN x
+SELECT 1 IN default.t
+SELECT 1 IN _temporary_and_external_tables.t
+SELECT 1 IN (EXPLAIN SELECT 1)
+SELECT noSuchFunction(1)
+SELECT * FROM noSuchTableFunction(1)
+SELECT * FROM table('secrets')
 % SELECT * FROM {{column(x, 'OTHER.secrets')}}
 % SELECT * FROM {{symbol('secrets')}}
 """.strip().splitlines()
@@ -290,6 +320,13 @@ SELECT throwIf(0), now() > 0, toString(generateUUIDv4()) != '', rand() >= 0, tim
 SELECT 12345678901234567890123, 1e-7, 0x1F, -1, inf, nan, NULL, true
 SELECT uniqExact(events.a) FROM events AS events PREWHERE a > 0
 SELECT 1 AS `system`, 2 AS `weird "name"`
+SELECT * FROM values('a Nullable(Int8), b Enum8(''x'' = 1)', (1, 'x'))
+SELECT * FROM values('x', 'y; z')
+SELECT * FROM values(toDate('2020-01-01'), toDate('2020-01-02'))
+SELECT 1 IN system.one
+SELECT sumIf(a, a > 1), uniqExactIf(a, a > 1), quantileExactWeightedIf(0.5)(a, 1, a > 1) FROM events
+WITH (x -> x + 1) AS f SELECT f(1)
+WITH x AS (SELECT 1 AS a) SELECT a FROM x UNION ALL SELECT a FROM x
 % SELECT {{Int32(n, 3)}} FROM {{symbol('events')}} LIMIT {{Int32(l, 1)}}
 """.strip().splitlines()
 
@@ -316,6 +353,9 @@ class TestScopes:
             "WITH private AS (SELECT 1 AS a) SELECT * FROM (SELECT * FROM private)",
             "SELECT * FROM (WITH private AS (SELECT 1 AS a) SELECT * FROM private) AS x JOIN private USING (a)",
             "SELECT joinGet('private', 'a', 1)",
+            "WITH private AS events SELECT 1 IN events",
+            "WITH private AS x, x AS events SELECT 1 IN events",
+            "SELECT 1 IN (private AS events)",
             "DESCRIBE private",
         ],
     )
@@ -332,7 +372,149 @@ class TestScopes:
             run("SELECT * FROM events", {"type": "DATASOURCES:APPEND", "resource": "events"})
 
 
+class TestShowTables:
+    def test_statement(self, services):
+        """Exactly SHOW TABLES is recognised, and what would run has no rows."""
+        gate = SqlGate(services.engine)
+        for sql in ("SHOW TABLES", "show /* */ tables;", "SHOW TABLES FORMAT JSON"):
+            statement = gate.check(sql)
+            assert statement.shows_tables
+            assert statement.output_format == ("JSON" if "JSON" in sql else None)
+            assert services.engine.read(statement.sql, database="system").rows == 0
+        assert not gate.check("SELECT 1").shows_tables
+
+    def test_only_readable_names(self, run):
+        """The answer has the Data Sources that the token may read."""
+        assert run("SHOW TABLES") == "events\nprivate\n"
+        assert run("SHOW TABLES FORMAT CSV", TestScopes.READ) == '"events"\n'
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("sql", "tables", "optional", "reads"),
+        [
+            ("SELECT * FROM tinybird.pipe_stats_rt", "tinybird.pipe_stats_rt", "", "tinybird.pipe_stats_rt"),
+            ("SELECT tinybird.a.url FROM tinybird.a", "tinybird.a", "", "tinybird.a"),
+            ("SELECT organization.a.b FROM organization.a", "organization.a", "", "organization.a"),
+            ("SELECT organization.size, tinybird.x FROM t", ".t", "", ".t"),
+            ("SELECT 1 IN tinybird.a", "tinybird.a", "", "tinybird.a"),
+            ("SELECT 1 IN ws.a", "", "ws.a", "ws.a"),
+            ("WITH x AS (SELECT 1) SELECT * FROM x", "", ".x", ""),
+            ("SELECT * FROM (WITH x AS (SELECT 1) SELECT * FROM x), x", "", ".x", ".x"),
+            ("WITH x AS (SELECT 1) SELECT 1 IN x", "", ".x", ""),
+            ("WITH a AS b SELECT 1 IN b", "", ".a .b", ""),
+            ("SELECT joinGet(j, 'a', 1), joinGet('ws.j', 'a', 1)", ".j ws.j", "", ".j ws.j"),
+            ("SELECT dictGet('d', 'a', 1)", ".d", "", ""),
+        ],
+    )
+    def test_names(self, services, sql, tables, optional, reads):
+        """Which names must be resources, which may be, and which the service counts as tables."""
+        statement = SqlGate(services.engine).check(sql)
+        for found, expected in ((statement.tables, tables), (statement.optional_tables, optional)):
+            assert found == {tuple(name.split(".")) for name in expected.split()}
+        assert statement.reads == {tuple(name.split(".")) for name in reads.split()}
+
+    def test_unknown_function(self, services):
+        """The text is the service's, with proposals."""
+        with pytest.raises(ApiError, match=r"DB::Exception: Unknown function toStrin\. Maybe you meant: \['toString'"):
+            SqlGate(services.engine).check("SELECT toStrin(1)")
+
+    def test_joinget_reads_what_was_checked(self, services):
+        """An alias of the same name does not lead to another table."""
+        statement = SqlGate(services.engine).check("WITH 'private' AS events SELECT joinGet(events, 'a', 1)")
+        assert statement.reads == {("", "events")}
+        assert "joinGet('events', 'a', 1)" in statement.sql
+
+
 @pytest.mark.parametrize("sql", [f"SELECT {'abs(' * 400}1{')' * 400}", f"SELECT {'(' * 400}1{')' * 400}"])
 def test_deep_nesting_is_a_bad_request(api, sql):
     """Neither the parser's nor our own recursion ends in a failure of the server."""
     assert api.sql(sql).status_code == 400
+
+
+#: Old to new in the tests of `SqlGate.renamed`; on the engine the new tables have the same rows as the old ones.
+RENAMES = {("", "_"): ("", "flow"), ("ws", "events"): ("w_far", "events"), ("ws", "users"): ("w_far", "users")}
+
+RENAMED = [
+    ("SELECT * FROM _", "SELECT * FROM flow AS _"),
+    ("SELECT _.a FROM _", "SELECT _.a FROM flow AS _"),
+    ("SELECT x.a, _.b FROM _ AS x", "SELECT x.a, x.b FROM flow AS x"),
+    ("SELECT _.* FROM _", "SELECT _.* FROM flow AS _"),
+    ("SELECT ws.events.a FROM ws.events", "SELECT events.a FROM w_far.events"),
+    ("SELECT ws.events.* FROM ws.events", "SELECT events.* FROM w_far.events"),
+    ("SELECT ws.events.t.x FROM ws.events AS e", "SELECT e.t.x FROM w_far.events AS e"),
+    (
+        "SELECT ws.events.a, events.b FROM ws.events JOIN events ON ws.events.a = events.a",
+        "SELECT w_far.events.a, events.b FROM w_far.events INNER JOIN events ON w_far.events.a = events.a",
+    ),
+    ("SELECT a IN ws.users FROM ws.events", "SELECT a IN (w_far.users) FROM w_far.events"),
+    ("SELECT a IN _ FROM flow AS _", "SELECT a IN (_) FROM flow AS _"),
+    ("WITH _ AS (SELECT 5 AS a) SELECT * FROM _", "WITH _ AS (SELECT 5 AS a) SELECT * FROM _"),
+    (
+        "WITH _ AS (SELECT a FROM _) SELECT _.a FROM _",
+        "WITH _ AS (SELECT a FROM flow AS _) SELECT _.a FROM _",
+    ),
+    (
+        "SELECT a FROM flow WHERE EXISTS (SELECT 1 FROM ws.events WHERE ws.events.a = flow.a)",
+        "SELECT a FROM flow WHERE exists((SELECT 1 FROM w_far.events WHERE events.a = flow.a))",
+    ),
+    ("SELECT z FROM ws.events ARRAY JOIN ws.events.arr AS z", "SELECT z FROM w_far.events ARRAY JOIN events.arr AS z"),
+    ("SELECT '_' AS s, a FROM `_` -- _", "SELECT '_' AS s, a FROM flow AS _"),
+    ("SELECT p._ FROM (SELECT 1 AS _) AS p", "SELECT p._ FROM (SELECT 1 AS _) AS p"),
+    ("DESCRIBE ws.events", "DESCRIBE TABLE w_far.events"),
+    ("DESCRIBE (SELECT _.a FROM _)", "DESCRIBE TABLE (SELECT _.a FROM flow AS _)"),
+    ("FROM _ SELECT _.a", "SELECT _.a FROM flow AS _"),
+]
+
+
+@pytest.fixture(scope="module")
+def twins():
+    """An engine with tables of equal rows under their old and their new names."""
+    engine = Engine(None)
+    for database in ("here", "ws", "w_far"):
+        engine.execute(f"CREATE DATABASE {database}")
+    for place in ("here._", "here.flow", "here.events", "ws.events", "ws.users", "w_far.events", "w_far.users"):
+        database, table = place.split(".")
+        columns = "a Int32, b String, arr Array(Int32), t Tuple(x Int32)"
+        engine.execute(f"CREATE TABLE {table} ({columns}) ENGINE = MergeTree ORDER BY a", database=database)
+        engine.execute(
+            f"INSERT INTO {table} VALUES (1, 'x', [1, 2], tuple(3)), (2, 'y', [], tuple(4))", database=database
+        )
+    yield engine
+    engine.close()
+
+
+class TestRenamed:
+    @pytest.mark.parametrize(("sql", "expected"), RENAMED)
+    def test_text_and_rows(self, twins, sql, expected):
+        """Other tables stand in the text, and the rows and names of columns are the same."""
+        gate = SqlGate(twins)
+        statement = gate.check(sql)
+        renamed = gate.renamed(statement, RENAMES)
+        assert renamed.strip() == expected
+        if " a IN " not in sql:  # The sides of IN do not match; it is the text that counts.
+            before, after = (
+                twins.read(text, database="here", output_format="TSVWithNamesAndTypes").data
+                for text in (statement.sql, renamed)
+            )
+            assert before == after
+
+    @pytest.mark.parametrize(
+        ("sql", "expected"),
+        [
+            ("SELECT joinGet('_', 'a', 1)", "joinGet('flow', 'a', 1)"),
+            ("SELECT joinGet(ws.users, 'a', 1)", "'w_far.users'"),
+        ],
+    )
+    def test_joinget(self, twins, sql, expected):
+        """The table that is named in a text changes too."""
+        gate = SqlGate(twins)
+        assert expected in gate.renamed(gate.check(sql), RENAMES)
+
+    def test_other_names_change_nothing(self, twins):
+        """A statement without the names stays as it was written."""
+        gate = SqlGate(twins)
+        statement = gate.check("select  a from events -- x")
+        assert gate.renamed(statement, {("", "other"): ("", "x"), ("ws", "events"): ("", "x")}) == statement.sql
+        assert gate.renamed(statement, {("", "events"): ("", "events")}) == statement.sql
+        assert gate.renamed(statement, {}) == "select  a from events -- x"

@@ -121,6 +121,10 @@ class Server:
 
     def answer_one(self, handler):
         url = urlsplit(handler.path)
+        if url.query == "attrs=name" and url.path not in self._answers:
+            # What an append asks first. It is no part of what the tests are about, so it is not among `seen`.
+            self._give(handler, answer({"name": url.path.rsplit("/", 1)[1]}))
+            return
         queue = self._answers[url.path]
         given = (queue.popleft() if len(queue) > 1 else queue[0]) if queue else answer({"error": "no path"}, 404)
         length = int(handler.headers.get("Content-Length") or 0)

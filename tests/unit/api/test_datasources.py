@@ -275,6 +275,18 @@ class TestImporting:
         assert server.seen[0].body == server.seen[1].body
         assert len(waits) == 1
 
+    def test_an_append_to_a_misspelt_name_makes_nothing(self, ws, server):
+        """Classic would make a new Data Source of that name."""
+        server.on("/v0/datasources/evens", server.answer({"error": "Data Source 'evens' does not exist."}, 404))
+        with pytest.raises(NotFound, match="evens"):
+            ws.datasources.append("evens", b"a\n1\n")
+        assert [(seen.method, seen.query) for seen in server.seen] == [("GET", {"attrs": "name"})]
+
+    def test_a_token_for_appending_only_need_not_read(self, ws, server):
+        server.on("/v0/datasources/events", server.answer({"error": "no"}, 403))
+        server.on("/v0/datasources", server.answer(IMPORTED))
+        assert ws.datasources.append("events", b"a\n1\n").rows == 7
+
     def test_errors_of_the_service(self, server, ws):
         server.on("/v0/datasources", server.answer({"error": "bad file", "errors": ["line 3"]}, 400))
         with pytest.raises(BadRequest, match=r"bad file\. line 3\.") as caught:

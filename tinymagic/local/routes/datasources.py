@@ -1,34 +1,27 @@
-"""``/v0/datasources``: list, get, create, append, replace, delete (``datasources.md`` sections 1 to 4)."""
+"""``/v0/datasources``: list, get, create, append, replace, drop; ``/v1`` imports (``datasources.md`` 1 to 4)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
-from tinymagic.local.errors import BadRequest, PayloadTooLarge
-from tinymagic.local.http import in_thread, json_response
+from tinymagic.local.errors import BadRequest, NotFound, PayloadTooLarge
+from tinymagic.local.file_formats import file_format_of
+from tinymagic.local.http import base_url, in_thread, json_response
 from tinymagic.local.imports import ImportRequest
 from tinymagic.local.permissions import Access, guarded
+from tinymagic.local.services.importing import MODES
 
 from .uploads import Received, receive
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from tinymagic.local.catalog import JobRecord
     from tinymagic.local.limits import Limits
+    from tinymagic.local.services import Services
     from tinymagic.local.services.datasources import DataSourcesService
-
-MODES = ("create", "append", "replace")
-FORMATS = ("csv", "ndjson", "parquet")
-
-_FORMAT_OF_ENDING = {"csv": "csv", "ndjson": "ndjson", "json": "ndjson", "jsonl": "ndjson", "parquet": "parquet"}
-_FORMAT_OF_TYPE = {
-    "text/csv": "csv",
-    "application/x-ndjson": "ndjson",
-    "application/ndjson": "ndjson",
-    "application/vnd.apache.parquet": "parquet",
-}
 
 
 async def index(request: Request, access: Access) -> Response:
@@ -47,75 +40,116 @@ async def show(request: Request, access: Access) -> Response:
     service: DataSourcesService = request.app.state.services.datasources
     name = request.path_params["name"]
     as_datafile = name.endswith(".datasource")
-    record = await in_thread(service.record, access.workspace, name.removesuffix(".datasource"))
-    access.require("DATASOURCES:READ", record.name)
+    found = await in_thread(service.get, access.workspace, name.removesuffix(".datasource"))
+    access.require("DATASOURCES:READ", found["name"])
     if as_datafile:
-        return PlainTextResponse(await in_thread(service.datafile, access.workspace, record.id))
+        text = await in_thread(service.datafile, access.workspace, found["id"])
+        # With a charset the Classic CLI takes it for something else.
+        return Response(text.encode(), headers={"Content-Type": "text/plain"})
     attrs = request.query_params.get("attrs", "")
-    return json_response(await in_thread(service.get, access.workspace, record.id, attrs=attrs))
+    return json_response(await in_thread(service.get, access.workspace, found["id"], attrs=attrs))
 
 
 async def load(request: Request, access: Access) -> Response:
-    """Create, append or replace, as ``mode`` says."""
-    service: DataSourcesService = request.app.state.services.datasources
-    received = await receive(request, service.spool, service.limits)
+    """Create, append or replace, as ``mode`` says; from a URL as a job."""
+    services: Services = request.app.state.services
+    received = await receive(request, services.datasources.spool, services.limits)
     try:
-        parameters = received.parameters
-        mode = parameters.get("mode") or "create"
+        mode = received.parameters.get("mode") or "create"
         if mode not in MODES:
             raise BadRequest(f"mode must be one of {', '.join(MODES)}, not {mode!r}.")
-        _require(access, mode, parameters.get("name", ""))
-        if parameters.get("url"):
-            raise BadRequest(
-                "Importing from a URL is not in this version of the embedded Tinybird: it needs jobs, which come with "
-                "a later version. Download the file and send it in the request."
-            )
-        file_format = _format(received)
-        _check_size(received, file_format, service.limits)
-        asked = ImportRequest(parameters, received.path, file_format, received.file_name)
-        action = {"create": service.create, "append": service.append, "replace": service.replace}[mode]
-        return json_response(await in_thread(action, access.workspace, asked))
+        mode = await in_thread(_mode, services, access, mode, received.parameters.get("name", ""))
+        url = received.parameters.get("url")
+        rule = "imports" if url or received.path or mode != "create" else "creations"
+        rate = services.rates.check(rule, access.workspace.id)
+        asked = _asked(received, services.limits)
+        if url:
+            job = await in_thread(services.imports.start, access, mode, asked)
+            return json_response(_job_reply(services, job, request), headers=rate)
+        return json_response(await in_thread(services.imports.run, access.workspace, mode, asked), headers=rate)
+    finally:
+        received.discard()
+
+
+async def append_in_job(request: Request, access: Access) -> Response:
+    """Append in a job (``/v1``)."""
+    return await _load_in_job(request, access, "append")
+
+
+async def replace_in_job(request: Request, access: Access) -> Response:
+    """Replace in a job (``/v1``)."""
+    return await _load_in_job(request, access, "replace")
+
+
+async def _load_in_job(request: Request, access: Access, mode: str) -> Response:
+    """Import in a job, the file being the body or at ``url`` (section 3.6)."""
+    services: Services = request.app.state.services
+    name = request.path_params["name"]
+    await in_thread(_mode, services, access, mode, name, exists=True)
+    received = await receive(request, services.datasources.spool, services.limits, any_size=True)
+    try:
+        received.parameters.update(name=name, mode=mode)
+        if received.path is None and not received.parameters.get("url"):
+            raise BadRequest("There is no file: send it as the body, or its address in the parameter 'url'.")
+        rate = services.rates.check("imports", access.workspace.id)
+        job = await in_thread(services.imports.start, access, mode, _asked(received, services.limits))
+        received.path = None  # It belongs to the job now.
+        return json_response(_job_reply(services, job, request), 202, headers=rate)
     finally:
         received.discard()
 
 
 async def drop(request: Request, access: Access) -> Response:
-    """Delete one."""
-    service: DataSourcesService = request.app.state.services.datasources
-    record = await in_thread(service.record, access.workspace, request.path_params["name"])
+    """Drop one; with ``dry_run`` say what depends on it."""
+    services: Services = request.app.state.services
+    record = await in_thread(services.datasources.record, access.workspace, request.path_params["name"])
     if not access.allows("DATASOURCES:CREATE"):
         access.require("DATASOURCES:DROP", record.name)
-    await in_thread(service.delete, access.workspace, record.id)
+    parameters = request.query_params
+    dry, force = (parameters.get(name, "").lower() in ("true", "1") for name in ("dry_run", "force"))
+    if dry:
+        return json_response({"dependent_pipes": ""})
+    await in_thread(services.changes.drop, access.workspace, record.id, force=force)
     return Response(status_code=204)
 
 
-def _require(access: Access, mode: str, name: str) -> None:
-    if mode == "append":
-        access.require("DATASOURCES:APPEND", name)
-    else:
+def _mode(services: Services, access: Access, mode: str, name: str, *, exists: bool = False) -> str:
+    """Check the scope; an append to a Data Source that does not exist makes it when the token may (Classic)."""
+    if mode != "append":
         access.require("DATASOURCES:CREATE")
+        return mode
+    record = services.catalog.datasource(access.workspace.id, name) if name else None
+    if record is None and name and not exists and access.allows("DATASOURCES:CREATE"):
+        return mode if services.datasources.shared(access.workspace, name) else "create"
+    if record is None and exists and access.allows("DATASOURCES:CREATE"):
+        raise NotFound(f"Data Source {name!r} does not exist.")
+    access.require("DATASOURCES:APPEND", record.name if record else name)
+    return mode
 
 
-def _format(received: Received) -> str:
-    """Take the ``format`` parameter, else what content type, file name or first bytes say, else CSV."""
-    given = received.parameters.get("format", "").strip().lower()
-    if given:
-        if given not in FORMATS:
-            raise BadRequest(f"format must be one of {', '.join(FORMATS)}, not {given!r}.")
-        return given
-    endings = received.file_name.lower().removesuffix(".gz").rsplit(".", 1)
-    ending = _FORMAT_OF_ENDING.get(endings[-1]) if len(endings) > 1 else None
-    if received.start.startswith(b"PAR1"):
-        return "parquet"
-    return _FORMAT_OF_TYPE.get(received.content_type) or ending or "csv"
+def _asked(received: Received, limits: Limits) -> ImportRequest:
+    parameters = received.parameters
+    file_format = file_format_of(
+        parameters.get("format", ""), received.content_type, received.file_name, received.start
+    )
+    if received.multipart:
+        limit = limits.parquet_upload_bytes if file_format == "parquet" else limits.csv_upload_bytes
+        if limit is not None and received.size_bytes > limit:
+            raise PayloadTooLarge(f"The {file_format} file is over the limit of {limit} bytes for an upload.")
+    return ImportRequest(parameters, received.path, file_format, received.file_name)
 
 
-def _check_size(received: Received, file_format: str, limits: Limits) -> None:
-    if not received.multipart:
-        return
-    limit = limits.parquet_upload_bytes if file_format == "parquet" else limits.csv_upload_bytes
-    if limit is not None and received.size_bytes > limit:
-        raise PayloadTooLarge(f"The {file_format} file is over the limit of {limit} bytes for an upload.")
+def _job_reply(services: Services, job: JobRecord, request: Request) -> dict[str, Any]:
+    """Return section 3.5 (c): the job's ids at the top, and the job."""
+    view = services.jobs.view(job, base_url(request))
+    return {
+        "id": job.id,
+        "job_id": job.id,
+        "import_id": job.id,
+        "job_url": view["job_url"],
+        "status": view["status"],
+        "job": view,
+    }
 
 
 _CHANGING = ["DATASOURCES:CREATE", "DATASOURCES:APPEND"]
@@ -124,5 +158,7 @@ ROUTES = [
     guarded("/v0/datasources", index, methods=["GET"], needs=["DATASOURCES:READ"]),
     guarded("/v0/datasources", load, methods=["POST"], needs=_CHANGING),
     guarded("/v0/datasources/{name}", show, methods=["GET"], needs=["DATASOURCES:READ"]),
+    guarded("/v1/datasources/{name}/append", append_in_job, methods=["POST"], needs=_CHANGING),
+    guarded("/v1/datasources/{name}/replace", replace_in_job, methods=["POST"], needs=["DATASOURCES:CREATE"]),
     guarded("/v0/datasources/{name}", drop, methods=["DELETE"], needs=["DATASOURCES:CREATE", "DATASOURCES:DROP"]),
 ]

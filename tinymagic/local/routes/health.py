@@ -1,11 +1,14 @@
-"""``/health/liveness`` and ``/health/readiness``: open to all (``workspace.md`` section 3)."""
+"""``/health/liveness``, ``/health/readiness`` and ``/version``: open to all (``workspace.md`` section 3)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.responses import PlainTextResponse
+
 from tinymagic.local.http import in_thread, json_response
 from tinymagic.local.permissions import open_to_all
+from tinymagic.version import __version__
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,4 +26,13 @@ async def readiness(request: Request) -> Response:
     return json_response({"status": "ok", "clickhouse": version})
 
 
-ROUTES = [open_to_all("/health/liveness", liveness), open_to_all("/health/readiness", readiness)]
+async def version(_: Request) -> Response:
+    """Answer which server this is, as plain text."""
+    return PlainTextResponse(f"tinymagic {__version__}")
+
+
+ROUTES = [
+    open_to_all("/health/liveness", liveness),
+    open_to_all("/health/readiness", readiness),
+    open_to_all("/version", version),
+]

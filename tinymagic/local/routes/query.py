@@ -7,16 +7,18 @@ bare SQL with the content type of a form: a body that has no field ``q`` is take
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from tinymagic.local.errors import BadRequest
+from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.formats import is_binary
-from tinymagic.local.http import accepts_gzip, compressed, in_thread_until_gone, read_body
+from tinymagic.local.http import accepts_gzip, compressed, in_thread_until_gone, read_body, request_facts
 from tinymagic.local.permissions import Access, guarded
 from tinymagic.local.services.query import OUTPUT_SETTINGS, QueryReply, QueryRequest
 from tinymagic.local.sql_gate import QUERY_PAGE
+from tinymagic.local.traffic import Traffic
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -47,6 +49,9 @@ RESERVED_PARAMETERS = {
     *OUTPUT_SETTINGS,
 }
 
+#: What the service calls this API in its logs.
+QUERY_API = "query_api"
+
 #: Beside ``q`` a body may carry parameters, so it gets this much more room than ``q``.
 _BODY_BYTES = 1_000_000
 
@@ -55,18 +60,30 @@ async def run_sql(request: Request, access: Access) -> Response:
     """Run a query and give its rows in the format that it asks for."""
     services = request.app.state.services
     parameters = await _parameters(request, None if services.limits.sql_bytes is None else _BODY_BYTES)
+    workspace_id = access.workspace.id
+    rate = {**services.rates.check("queries", workspace_id), **services.rates.check("queries_of_day", workspace_id)}
     query_id = uuid.uuid4().hex
     asked = QueryRequest(
         sql=_text(parameters.get("q")),
         parameters={name: value for name, value in parameters.items() if name not in RESERVED_PARAMETERS},
         settings=_output_settings(parameters),
+        pipeline=_text(parameters.get("pipeline"), "pipeline"),
+        explain=_is_true(parameters.get("explain")),
         method=request.method,
         query_id=query_id,
     )
-    reply = await in_thread_until_gone(
-        request, lambda: services.query.run(access, asked), lambda: services.query.cancel(query_id)
-    )
-    response = Response(reply.result.data, headers=_headers(reply))
+    traffic = Traffic(services.service_log, access, request_facts(request), QUERY_API, QUERY_API)
+    begin = time.perf_counter()
+    try:
+        reply = await in_thread_until_gone(
+            request, lambda: services.query.run(access, asked), lambda: services.query.cancel(query_id)
+        )
+    except ApiError as error:
+        traffic.failed(error, asked.parameters, time.perf_counter() - begin)
+        raise
+    if not reply.is_free:
+        traffic.answered(reply.result, asked.parameters, time.perf_counter() - begin)
+    response = Response(reply.result.data, headers={**_headers(reply), **rate})
     if is_binary(reply.output_format) or not accepts_gzip(request):
         return response
     return await compressed(request, response)
@@ -116,12 +133,16 @@ def _json_object(text: str) -> dict[str, Any]:
     return {name: item for name, item in value.items() if item is not None}
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, name: str = "q") -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadRequest("The value of q must be a text.", documentation=QUERY_PAGE)
+        raise BadRequest(f"The value of {name} must be a text.", documentation=QUERY_PAGE)
     return value
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() in ("true", "1")
 
 
 def _output_settings(parameters: dict[str, Any]) -> dict[str, int]:

@@ -59,8 +59,14 @@ class Received:
             self.path.unlink(missing_ok=True)
 
 
-async def receive(request: Request, spool: Spool, limits: Limits) -> Received:
+async def receive(request: Request, spool: Spool, limits: Limits, *, any_size: bool = False) -> Received:
     """Read the whole request.
+
+    Args:
+        request: with a body of any of the forms.
+        spool: gets the file.
+        limits: sizes.
+        any_size: whether a raw body may be as big as a multipart file.
 
     Raises:
         PayloadTooLarge: over the limit for its form.
@@ -73,15 +79,17 @@ async def receive(request: Request, spool: Spool, limits: Limits) -> Received:
         if content_type == b"multipart/form-data":
             await _receive_multipart(request, spool, limits, received, options.get(b"boundary", b""))
         else:
-            await _receive_body(request, spool, limits, received, content_type.decode("latin-1").lower())
+            limit = limits.csv_upload_bytes if any_size else limits.body_bytes
+            await _receive_body(request, spool, limit, received, content_type.decode("latin-1").lower())
     except BaseException:
         received.discard()
         raise
     return received
 
 
-async def _receive_body(request: Request, spool: Spool, limits: Limits, received: Received, content_type: str) -> None:
-    limit = limits.body_bytes
+async def _receive_body(
+    request: Request, spool: Spool, limit: int | None, received: Received, content_type: str
+) -> None:
     check_length(request, limit)
     path = spool.new_path()
     received.path = path

@@ -5,12 +5,22 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tinymagic.local.rates import Rates
+from tinymagic.local.service_log import ServiceLog
+from tinymagic.local.sql_gate import SqlGate
+
+from .analyze import AnalyzeService
+from .datasource_changes import DataSourceChanges
+from .datasources import DataSourcesService
+from .events import EventsService
+from .importing import ImportService
+from .jobs import JobsService
+from .operations import OperationsLog
 from .query import QueryService
+from .sql_tools import SqlToolsService
 from .tokens import TokensService
 from .workspaces import WorkspacesService
 
@@ -33,7 +43,15 @@ class Services:
     tokens: TokensService
     workspaces: WorkspacesService
     query: QueryService
-    datasources: Any
+    datasources: DataSourcesService
+    imports: ImportService
+    changes: DataSourceChanges
+    jobs: JobsService
+    events: EventsService
+    analyze: AnalyzeService
+    service_log: ServiceLog
+    sql_tools: SqlToolsService
+    rates: Rates
 
     @classmethod
     def build(
@@ -43,24 +61,33 @@ class Services:
 
         *spool* is the folder for uploads; a temporary one when ``None``.
         """
-        datasources: Any = None
-        if importlib.util.find_spec(f"{__package__}.datasources"):
-            module = importlib.import_module(f"{__package__}.datasources")
-            datasources = module.DataSourcesService(engine, catalog, limits, spool)
         workspaces = WorkspacesService(engine, catalog)
         workspaces.prepare()
+        service_log = ServiceLog(engine, catalog)
+        gate = SqlGate(engine)
+        jobs = JobsService(catalog, engine, service_log)
+        datasources = DataSourcesService(engine, catalog, limits, spool)
+        operations = OperationsLog(service_log)
         return cls(
             engine=engine,
             catalog=catalog,
             limits=limits,
             port=port,
-            tokens=TokensService(catalog),
+            tokens=TokensService(catalog, engine),
             workspaces=workspaces,
-            query=QueryService(engine, catalog, limits),
+            query=QueryService(engine, gate, catalog, limits, datasources, service_log),
             datasources=datasources,
+            imports=ImportService(datasources, jobs, operations),
+            changes=DataSourceChanges(datasources, jobs, operations),
+            jobs=jobs,
+            events=EventsService(engine, catalog, limits, datasources, service_log),
+            analyze=AnalyzeService(engine, datasources.spool, limits),
+            service_log=service_log,
+            sql_tools=SqlToolsService(gate),
+            rates=Rates(limits),
         )
 
     def close(self) -> None:
         """Give up what lies on disk for the time of this process only."""
-        if self.datasources is not None:
-            self.datasources.close()
+        for service in (self.jobs, self.events, self.service_log, self.datasources):
+            service.close()

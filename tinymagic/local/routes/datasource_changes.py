@@ -1,0 +1,126 @@
+"""``/v0/datasources/{name}/...``: alter, rename, truncate, delete rows, exchange, share (``datasources.md`` 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from tinymagic.local.errors import BadRequest, NotFound
+from tinymagic.local.http import base_url, form_parameters, in_thread, json_response
+from tinymagic.local.permissions import Access, guarded
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tinymagic.local.catalog import JobRecord
+    from tinymagic.local.services import Services
+
+
+async def update(request: Request, access: Access) -> Response:
+    """Rename it, or change its attributes."""
+    services, fields = await _asked(request)
+    name = request.path_params["name"]
+    return json_response(await in_thread(services.changes.update, access.workspace, name, fields))
+
+
+async def alter(request: Request, access: Access) -> Response:
+    """Change schema, description, TTL or indexes."""
+    services, fields = await _asked(request)
+    name = request.path_params["name"]
+    return json_response(await in_thread(services.changes.alter, access.workspace, name, fields))
+
+
+async def truncate(request: Request, access: Access) -> Response:
+    """Empty it."""
+    services, _ = await _asked(request)
+    await in_thread(services.changes.truncate, access.workspace, request.path_params["name"])
+    return Response(status_code=205)
+
+
+async def delete_rows(request: Request, access: Access) -> Response:
+    """Delete rows by condition in a job, or count them (``dry_run``)."""
+    services, fields = await _asked(request)
+    name, condition = request.path_params["name"], fields.get("delete_condition", "")
+    if _is_true(fields, "dry_run"):
+        rows = await in_thread(services.changes.count_rows, access.workspace, name, condition)
+        return json_response({"rows_to_be_deleted": rows})
+    job = await in_thread(services.changes.start_deletion, access, name, condition)
+    return json_response(_deletion_reply(services, job, request))
+
+
+async def delete_rows_lightweight(request: Request, access: Access) -> Response:
+    """Mark rows as deleted (``/v1``), at once or in a job."""
+    services, fields = await _asked(request)
+    name = request.path_params["name"]
+    if fields.get("wait", "true").lower() in ("false", "0"):
+        job = await in_thread(services.changes.start_lightweight_deletion, access, name, fields)
+        return json_response(_deletion_reply(services, job, request))
+    return json_response(await in_thread(services.changes.delete_lightweight, access.workspace, name, fields))
+
+
+async def exchange(request: Request, access: Access) -> Response:
+    """Swap two."""
+    services, fields = await _asked(request)
+    first, second = fields.get("datasource_a", ""), fields.get("datasource_b", "")
+    if not first or not second:
+        raise BadRequest("Give the names of two Data Sources in datasource_a and datasource_b.")
+    return json_response(await in_thread(services.changes.exchange, access.workspace, first, second))
+
+
+async def share(request: Request, access: Access) -> Response:
+    """Share it with another workspace, or (DELETE) no longer."""
+    services, fields = await _asked(request)
+    shared = request.method != "DELETE"
+    name = request.path_params["name"]
+    return json_response(await in_thread(services.changes.share, access, name, fields, shared=shared))
+
+
+async def dependencies(request: Request, access: Access) -> Response:
+    """Say which Pipes read what."""
+    services: Services = request.app.state.services
+    named = request.query_params.get("datasource")
+    if named:
+        record = await in_thread(services.datasources.record, access.workspace, named)
+        access.require("DATASOURCES:READ", record.name)
+    return json_response({"dependencies": {}})
+
+
+async def no_connector(request: Request, access: Access) -> Response:
+    """Answer for what only Data Sources with a connector have; there are none here."""
+    services: Services = request.app.state.services
+    record = await in_thread(services.datasources.record, access.workspace, request.path_params["name"])
+    raise NotFound(f"Data Source {record.name!r} has no connector. The embedded Tinybird has no connectors.")
+
+
+async def _asked(request: Request) -> tuple[Services, dict[str, str]]:
+    return request.app.state.services, await form_parameters(request)
+
+
+def _is_true(fields: dict[str, str], name: str) -> bool:
+    return fields.get(name, "").lower() in ("true", "1")
+
+
+def _deletion_reply(services: Services, job: JobRecord, request: Request) -> dict[str, Any]:
+    view = services.jobs.view(job, base_url(request))
+    ids = dict.fromkeys(("id", "job_id", "delete_id"), job.id)
+    return {**ids, "job_url": view["job_url"], "status": view["status"], "job": view}
+
+
+_CREATE = ["DATASOURCES:CREATE"]
+
+ROUTES = [
+    guarded("/v0/datasources/exchange", exchange, methods=["POST"], needs=_CREATE),
+    guarded("/v0/datasources/{name}", update, methods=["PUT"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/alter", alter, methods=["POST"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/truncate", truncate, methods=["POST"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/delete", delete_rows, methods=["POST"], needs=_CREATE),
+    guarded("/v1/datasources/{name}/delete", delete_rows_lightweight, methods=["POST"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/share", share, methods=["POST", "DELETE"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/scheduling/state", no_connector, methods=["GET", "PUT"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/scheduling/runs", no_connector, methods=["POST"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/sample", no_connector, methods=["POST"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/start", no_connector, methods=["POST"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/stop", no_connector, methods=["POST"], needs=_CREATE),
+    guarded("/v0/dependencies", dependencies, methods=["GET"], needs=["DATASOURCES:READ"]),
+]

@@ -1,0 +1,76 @@
+"""The parameters of a small request: its query string, and a body that may be a form or a JSON object."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from tinymagic.local.errors import BadRequest
+from tinymagic.local.http import read_body
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Message
+
+#: No form of these routes is longer.
+_MOST_BYTES = 1_000_000
+
+
+async def parameters(request: Request) -> dict[str, Any]:
+    """Return query parameters and, before them, those of the body. Values are texts unless the body is JSON.
+
+    Raises:
+        BadRequest: the body says that it is JSON or a form and is not.
+        PayloadTooLarge: it is over a megabyte.
+    """
+    found: dict[str, Any] = dict(request.query_params)
+    body = await read_body(request, _MOST_BYTES)
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    # The command lines send JSON without saying so.
+    if body.strip() and (kind == "application/json" or (not kind and body.lstrip()[:1] == b"{")):
+        found.update(_json_object(body))
+    elif kind == "multipart/form-data":
+        form = await Request(request.scope, _replay(body)).form(max_files=1, max_fields=100)
+        found.update((name, value) for name, value in form.multi_items() if isinstance(value, str))
+    elif body:
+        found.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    return found
+
+
+def text(asked: Mapping[str, Any], name: str) -> str:
+    """Return a parameter that must be a text; empty when it is absent.
+
+    Raises:
+        BadRequest: a JSON body has something else there.
+    """
+    value = asked.get(name) or ""
+    if not isinstance(value, str):
+        raise BadRequest(f"{name} must be a text.")
+    return value.strip()
+
+
+def flag(request: Request, name: str, *, default: bool = False) -> bool:
+    """Return a query parameter that is ``true`` or ``false``."""
+    value = request.query_params.get(name)
+    return default if value is None else value.strip().lower() in ("true", "1", "yes")
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body of the request is not the JSON that its Content-Type promises.") from error
+    if not isinstance(value, dict):
+        raise BadRequest("The body of the request must be a JSON object.")
+    return value
+
+
+def _replay(body: bytes) -> Any:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

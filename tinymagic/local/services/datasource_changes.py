@@ -1,0 +1,505 @@
+"""Changes of Data Sources that exist: alter, rename, truncate, delete rows, exchange, share (``datasources.md`` 4)."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.local.alteration import AlterationError, alter_columns, alter_indexes
+from tinymagic.local.catalog import NameTaken
+from tinymagic.local.engine import EngineError, quote_string
+from tinymagic.local.errors import ApiError, BadRequest, Conflict, Forbidden, NotFound
+from tinymagic.local.imports import DATASOURCES_PAGE, plain_reason
+from tinymagic.local.ingest import Table
+from tinymagic.local.schema import parse_schema, print_schema
+from tinymagic.local.table_definition import check_columns, index_definition, read_indexes, read_schema
+
+from .datasources import SHARED_WITH
+from .jobs import JobCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tinymagic.local.alteration import Alteration
+    from tinymagic.local.catalog import DataSourceRecord, JobRecord, Workspace
+    from tinymagic.local.permissions import Access
+
+    from .datasources import DataSourcesService
+    from .jobs import JobsService, RunningJob
+    from .operations import OperationsLog
+
+#: How often a deletion is asked how far it is, seconds.
+_POLL_S = 0.05
+
+_PROJECTION_MODES = ("throw", "drop", "rebuild")
+
+_DELETION_GOES_ON = "The engine goes on deleting the rows; look whether they are gone before starting it again."
+
+_EXCHANGED = ("schema", "engine", "indexes", "type", "headers")
+
+
+class DataSourceChanges:
+    """Changes Data Sources, each change whole or not at all."""
+
+    def __init__(self, datasources: DataSourcesService, jobs: JobsService, operations: OperationsLog) -> None:
+        self._datasources = datasources
+        self._engine = datasources.engine
+        self._catalog = datasources.catalog
+        self._expressions = datasources.expressions
+        self._jobs = jobs
+        self._operations = operations
+
+    # Attributes and schema
+
+    def update(self, workspace: Workspace, name_or_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Rename it, or set its description or tags (``PUT``), and describe it.
+
+        Raises:
+            NotFound: there is none.
+            BadRequest, Conflict: the new name cannot be one, or is taken.
+        """
+        record = self._datasources.record(workspace, name_or_id)
+        name = fields.get("name", "").strip()
+        if name and name != record.name:
+            record = self._rename(workspace, record, name)
+        changes: dict[str, Any] = {}
+        if "description" in fields:
+            changes["description"] = fields["description"]
+        if "backfill_column" in fields:
+            changes["tags"] = {**record.tags, "backfill_column": fields["backfill_column"]}
+        if changes:
+            with self._datasources.changing(workspace, record.id) as record:
+                self._catalog.update_datasource(replace(record, **changes))
+        return self._datasources.get(workspace, record.id)
+
+    def alter(self, workspace: Workspace, name_or_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Change columns, description, TTL or indexes; with ``dry`` only say how.
+
+        Returns:
+            ``operations`` (texts for people), ``dependencies`` (names of Pipes), and ``datasource`` unless dry.
+
+        Raises:
+            NotFound: there is none.
+            BadRequest: nothing changes, or it cannot be done in place; nothing was done.
+        """
+        dry = fields.get("dry", "").lower() in ("true", "1")
+        with self._datasources.changing(workspace, name_or_id) as record, self._noted(workspace, "alter", record):
+            steps, changes = self._alteration(record, fields)
+            if not steps.operations:
+                raise BadRequest("There were no operations to perform", documentation=DATASOURCES_PAGE)
+            reply: dict[str, Any] = {"operations": steps.operations, "dependencies": []}
+            table = Table(workspace.database, record.name)
+            self._try_alteration(table, steps)
+            if dry:
+                return reply
+            alters = [
+                (each.name, f"ALTER TABLE {each.sql} {', '.join(actions)}", self._datasources.definition(each))
+                for each, actions in ((table, steps.actions), (table.quarantine, steps.quarantine_actions))
+                if actions
+            ]
+            late = [f"ALTER TABLE {table.sql} {action}" for action in steps.late_actions]
+            self._carry_out(workspace, record, alters=alters, statements=late, changes=changes)
+        return {**reply, "datasource": self._datasources.get(workspace, record.id)}
+
+    def drop(self, workspace: Workspace, name_or_id: str, *, force: bool) -> None:
+        """Drop it with its rows and its quarantine.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: other workspaces read it, and *force* is not set.
+        """
+        record = self._datasources.record(workspace, name_or_id)
+        readers = self.readers(record)
+        if readers and not force:
+            raise Conflict(
+                f"Data Source {record.name!r} cannot be deleted: it is shared with {', '.join(readers)}. Stop sharing "
+                "it first, or add force=true.",
+                documentation=DATASOURCES_PAGE,
+            )
+        with self._noted(workspace, "delete", record):
+            self._datasources.drop(workspace, record.id)
+
+    def readers(self, record: DataSourceRecord) -> list[str]:
+        """Return the names of the workspaces that it is shared with."""
+        workspaces = [self._catalog.workspace(each) for each in record.settings.get(SHARED_WITH, [])]
+        return [each.name for each in workspaces if each is not None]
+
+    def exchange(self, workspace: Workspace, first: str, second: str) -> dict[str, Any]:
+        """Swap what stands behind two names: rows, quarantine, schema and engine. Names, ids and tokens stay.
+
+        Raises:
+            NotFound: one of them does not exist.
+            BadRequest: they are the same, or cannot be exchanged.
+        """
+        records = [self._datasources.record(workspace, name) for name in (first, second)]
+        if records[0].id == records[1].id:
+            raise BadRequest(f"{first!r} and {second!r} are the same Data Source.", documentation=DATASOURCES_PAGE)
+        # Always in the same order, so that two exchanges do not wait for each other.
+        low, high = sorted(records, key=lambda each: each.id)
+        with (
+            self._datasources.changing(workspace, low.id) as low,
+            self._datasources.changing(workspace, high.id) as high,
+            self._noted(workspace, "exchange", low),
+        ):
+            self._swap(workspace, low, high)
+        names = [self._datasources.get(workspace, each.id)["name"] for each in records]
+        return {"ok": True, "datasource_a": names[0], "datasource_b": names[1]}
+
+    # Rows
+
+    def truncate(self, workspace: Workspace, name_or_id: str) -> None:
+        """Remove all rows; the quarantine stays.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._datasources.changing(workspace, name_or_id) as record, self._noted(workspace, "truncate", record):
+            if record.engine["engine"] != "Null":  # It keeps no rows, and the engine would refuse.
+                table = Table(workspace.database, record.name)
+                self._engine.execute(f"TRUNCATE TABLE {table.sql} SETTINGS alter_sync = 2")
+
+    def count_rows(self, workspace: Workspace, name_or_id: str, condition: str) -> int:
+        """Return how many rows a deletion would remove (``dry_run``).
+
+        Raises:
+            NotFound: there is no such Data Source.
+            BadRequest: the condition cannot be used.
+        """
+        record = self._datasources.record(workspace, name_or_id)
+        return self._count(workspace, record, self._condition(record, condition))
+
+    def start_deletion(self, access: Access, name_or_id: str, condition: str) -> JobRecord:
+        """Delete rows in a job, by rewriting the parts that hold them.
+
+        Raises:
+            NotFound: there is no such Data Source.
+            BadRequest: the condition cannot be used.
+        """
+        workspace = access.workspace
+        record = self._datasources.record(workspace, name_or_id)
+        checked = self._condition(record, condition)
+        self._count(workspace, record, checked)
+        return self._deletion_job(
+            access, record, condition, lambda job: self._delete(job, workspace, record.id, checked)
+        )
+
+    def start_lightweight_deletion(self, access: Access, name_or_id: str, options: Mapping[str, str]) -> JobRecord:
+        """Delete rows in a job by marking them (``/v1``). *options* as for `delete_lightweight`."""
+        workspace = access.workspace
+        record = self._datasources.record(workspace, name_or_id)
+        statement = self._lightweight(workspace, record, options)
+
+        def work(job: RunningJob) -> None:
+            job.commit()
+            reply = self._run_lightweight(workspace, record.id, statement)
+            job.update(rows_affected=reply["rows_affected"], mutation=reply["mutation"])
+
+        return self._deletion_job(access, record, options.get("delete_condition", ""), work)
+
+    def delete_lightweight(self, workspace: Workspace, name_or_id: str, options: Mapping[str, str]) -> dict[str, Any]:
+        """Delete rows by marking them and return how many.
+
+        Args:
+            workspace: where.
+            name_or_id: which.
+            options: ``delete_condition``; ``partition``, an expression; ``projection_mode``.
+
+        Raises:
+            NotFound: there is no such Data Source.
+            BadRequest: an option cannot be used.
+        """
+        record = self._datasources.record(workspace, name_or_id)
+        return self._run_lightweight(workspace, record.id, self._lightweight(workspace, record, options))
+
+    # Sharing
+
+    def share(self, access: Access, name_or_id: str, fields: Mapping[str, str], *, shared: bool) -> dict[str, Any]:
+        """Let another workspace read a Data Source, or no longer, and describe it.
+
+        Args:
+            access: of an administrator of the workspace that it belongs to, or of a user.
+            name_or_id: the Data Source.
+            fields: ``destination_workspace_id`` (id or name), and ``origin_workspace_id`` when the token is a user's.
+            shared: whether it shall be shared.
+
+        Raises:
+            NotFound: there is no such Data Source or workspace.
+            BadRequest: the destination is missing, is the workspace itself, or has no part in it.
+        """
+        workspace = self._origin(access, fields.get("origin_workspace_id", ""))
+        destination = fields.get("destination_workspace_id", "")
+        if not destination:
+            message = "The parameter 'destination_workspace_id' is missing: the id or name of the other workspace."
+            raise BadRequest(message, documentation=DATASOURCES_PAGE)
+        other = self._workspace(destination)
+        if other.id == workspace.id:
+            raise BadRequest("A Data Source cannot be shared with its own workspace.", documentation=DATASOURCES_PAGE)
+        with self._datasources.changing(workspace, name_or_id) as record:
+            ids = list(record.settings.get(SHARED_WITH, []))
+            if shared:
+                ids = [*ids, other.id] if other.id not in ids else ids
+            elif other.id in ids:
+                ids.remove(other.id)
+            else:
+                message = f"Data Source {record.name!r} is not shared with the workspace {other.name!r}."
+                raise BadRequest(message, documentation=DATASOURCES_PAGE)
+            self._catalog.update_datasource(replace(record, settings={**record.settings, SHARED_WITH: ids}))
+        return self._datasources.get(workspace, record.id)
+
+    def _origin(self, access: Access, origin: str) -> Workspace:
+        if not origin or origin in (access.workspace.id, access.workspace.name):
+            return access.workspace
+        if access.token.kind != "user":
+            raise Forbidden("The token belongs to another workspace than origin_workspace_id; use the user's token.")
+        return self._workspace(origin)
+
+    def _workspace(self, id_or_name: str) -> Workspace:
+        found = self._catalog.workspace(id_or_name)
+        if found is None:
+            raise NotFound(f"Workspace {id_or_name!r} does not exist.", documentation=DATASOURCES_PAGE)
+        return found
+
+    # Steps
+
+    def _rename(self, workspace: Workspace, record: DataSourceRecord, name: str) -> DataSourceRecord:
+        self._datasources.new_name(workspace, name)
+        with (
+            self._datasources.changing(workspace, record.id) as record,
+            self._noted(workspace, "rename", record) as note,
+            self._datasources.naming(workspace, name),
+        ):
+            if name == record.name:
+                return record
+            self._datasources.new_name(workspace, name)  # Once more: somebody may have taken it meanwhile.
+            note.update(old_name=record.name, new_name=name)
+            old, new = Table(workspace.database, record.name), Table(workspace.database, name)
+            renames = [(old.name, new.name), (old.quarantine.name, new.quarantine.name)]
+            return self._carry_out(workspace, record, renames=renames, changes={"name": name})
+
+    def _alteration(self, record: DataSourceRecord, fields: Mapping[str, str]) -> tuple[Alteration, dict[str, Any]]:
+        """Return the steps, and what changes in the record."""
+        old = parse_schema(record.schema)
+        new = (
+            check_columns(read_schema(fields["schema"]), self._expressions) if fields.get("schema", "").strip() else old
+        )
+        try:
+            steps = alter_columns(old, new)
+        except AlterationError as error:
+            raise BadRequest(str(error), documentation=DATASOURCES_PAGE) from error
+        changes: dict[str, Any] = {"schema": print_schema(new)}
+        ttl = fields.get("ttl", "").strip()
+        if ttl:
+            changes["engine"] = self._alter_ttl(steps, record, ttl)
+        if "indexes" in fields:
+            text = fields["indexes"].strip()
+            indexes = () if text in ("", "0") else read_indexes(text, self._expressions)
+            definitions = [index_definition(each) for each in indexes]
+            alter_indexes(steps, record.indexes, indexes, definitions)
+            changes["indexes"] = list(indexes)
+        if "description" in fields and fields["description"] != record.description:
+            steps.operations.append("MODIFY DESCRIPTION")
+            changes["description"] = fields["description"]
+        if steps.statements("") and record.engine["engine"] == "Null":
+            raise BadRequest("The engine Null cannot be altered.", documentation=DATASOURCES_PAGE)
+        return steps, changes
+
+    def _alter_ttl(self, steps: Alteration, record: DataSourceRecord, ttl: str) -> dict[str, Any]:
+        engine = dict(record.engine)
+        before = engine.pop("engine_ttl", "")
+        if ttl.lower() == "false":
+            if before:
+                steps.add("REMOVE TTL")
+            return engine
+        if ttl != before:
+            steps.add(f"MODIFY TTL {self._expressions.checked(ttl, 'ttl')}")
+        return {**engine, "engine_ttl": ttl}
+
+    def _try_alteration(self, table: Table, steps: Alteration) -> None:
+        """Have the engine refuse what it will refuse on an empty table of the same shape, before anything is done."""
+        if not steps.statements(""):
+            return
+        trial = Table("_tm_staging", f"trial_{time.monotonic_ns():x}")
+        try:
+            self._engine.execute(f"CREATE TABLE {trial.sql} AS {table.sql}")
+            for statement in steps.statements(trial.sql):
+                self._engine.execute(statement)
+        except EngineError as error:
+            raise BadRequest(
+                f"The Data Source cannot be altered: {plain_reason(error.message)} ({error.name})",
+                documentation=DATASOURCES_PAGE,
+            ) from error
+        finally:
+            self._datasources.loader.drop(trial)
+
+    def _carry_out(self, workspace: Workspace, record: DataSourceRecord, **pending: Any) -> DataSourceRecord:
+        begun = self._datasources.begin(record, **pending)
+        try:
+            return self._datasources.finish(workspace, begun)
+        except NameTaken as error:
+            raise Conflict(str(error), documentation=DATASOURCES_PAGE) from error
+        except EngineError as error:
+            raise BadRequest(
+                f"The Data Source cannot be changed: {plain_reason(error.message)} ({error.name})",
+                documentation=DATASOURCES_PAGE,
+            ) from error
+
+    def _swap(self, workspace: Workspace, low: DataSourceRecord, high: DataSourceRecord) -> None:
+        one, two = Table(workspace.database, low.name), Table(workspace.database, high.name)
+        pairs = [(one, two), (one.quarantine, two.quarantine)]
+        self._carry_out(
+            workspace,
+            low,
+            exchanges=[(first.name, second.name, self._datasources.table_uuid(first)) for first, second in pairs],
+            changes={key: getattr(high, key) for key in _EXCHANGED},
+            other={"id": high.id, "changes": {key: getattr(low, key) for key in _EXCHANGED}},
+        )
+
+    def _condition(self, record: DataSourceRecord, text: str) -> str:
+        if not text.strip():
+            raise BadRequest(
+                "The parameter 'delete_condition' is missing: it says which rows to delete, for instance "
+                "delete_condition=country='ES'.",
+                documentation=DATASOURCES_PAGE,
+            )
+        if record.engine["engine"] == "Null":
+            raise BadRequest("Rows cannot be deleted: the engine Null keeps none.", documentation=DATASOURCES_PAGE)
+        return self._expressions.checked(text, "delete_condition")
+
+    def _count(self, workspace: Workspace, record: DataSourceRecord, checked: str) -> int:
+        try:
+            table = Table(workspace.database, record.name)
+            [[count]] = self._engine.rows(f"SELECT countIf(ifNull({checked}, 0)) FROM {table.sql}")
+        except EngineError as error:
+            raise BadRequest(
+                f"The delete_condition cannot be used: {plain_reason(error.message)} ({error.name})",
+                documentation=DATASOURCES_PAGE,
+            ) from error
+        return int(count)
+
+    def _deletion_job(self, access: Access, record: DataSourceRecord, condition: str, work: Any) -> JobRecord:
+        return self._jobs.start(
+            access.workspace,
+            "delete_data",
+            work,
+            access=access,
+            datasource=record,
+            details={"datasource": {"id": record.id, "name": record.name}, "delete_condition": condition},
+            internals={"when_interrupted": _DELETION_GOES_ON},
+        )
+
+    def _delete(self, job: RunningJob, workspace: Workspace, record_id: str, condition: str) -> None:
+        """Have the engine rewrite the parts; a mutation cannot be undone, so the job cannot be cancelled from there."""
+        # Appends go on meanwhile. What copies the rows waits, as it would copy those that are not deleted yet.
+        with (
+            self._datasources.writing(workspace, record_id) as record,
+            self._noted(workspace, "delete", record) as note,
+        ):
+            table = Table(workspace.database, record.name)
+            count = self._count(workspace, record, condition)
+            note.update(rows=count, job_id=job.record.id)
+            job.commit()
+            if count:
+                self._engine.execute(f"ALTER TABLE {table.sql} DELETE WHERE {condition} SETTINGS mutations_sync = 0")
+            while count and (left := self._parts_left(table)) is not None:
+                total = max(left, int(job.record.details.get("parts", left)) or 1)
+                job.update(parts=total, progress_percentage=round(100 * (total - left) / total, 1))
+                time.sleep(_POLL_S)
+            described = self._datasources.get(workspace, record_id)
+        job.update(rows_affected=count, statistics=described["statistics"])
+
+    def _parts_left(self, table: Table) -> int | None:
+        """Return how many parts are to be rewritten; ``None`` when all are done.
+
+        Raises:
+            BadRequest: the engine says that it cannot do it. It has been told not to go on trying.
+        """
+        mine = f"database = {quote_string(table.database)} AND table = {quote_string(table.name)} AND NOT is_done"
+        sql = "SELECT parts_to_do, latest_fail_reason FROM system.mutations"
+        rows = self._engine.rows(f"{sql} WHERE {mine} ORDER BY latest_fail_reason DESC, create_time DESC LIMIT 1")
+        if not rows:
+            return None
+        left, reason = rows[0]
+        if reason:
+            self._engine.execute(f"KILL MUTATION WHERE {mine} AND latest_fail_reason != ''")
+            raise BadRequest(
+                f"The rows could not be deleted, or not all of them: {plain_reason(str(reason))}",
+                documentation=DATASOURCES_PAGE,
+            )
+        return int(left)
+
+    def _lightweight(
+        self, workspace: Workspace, record: DataSourceRecord, options: Mapping[str, str]
+    ) -> tuple[str, str, str]:
+        """Check the options; return condition, partition and settings as SQL."""
+        checked = self._condition(record, options.get("delete_condition", ""))
+        if options.get("dry_run", "").lower() in ("true", "1"):
+            raise BadRequest(
+                "dry_run cannot be used with a lightweight delete; POST /v0/datasources/{name}/delete has it."
+            )
+        self._count(workspace, record, checked)
+        partition = options.get("partition", "").strip()
+        if partition:
+            partition = self._expressions.checked(partition, "partition")
+        mode = options.get("projection_mode", "").strip().lower()
+        if mode and mode not in _PROJECTION_MODES:
+            raise BadRequest(f"projection_mode must be one of {', '.join(_PROJECTION_MODES)}, not {mode!r}.")
+        settings = "lightweight_deletes_sync = 2, mutations_sync = 2"
+        if mode:
+            settings += f", lightweight_mutation_projection_mode = {quote_string(mode)}"
+        return checked, partition, settings
+
+    def _run_lightweight(self, workspace: Workspace, record_id: str, statement: tuple[str, str, str]) -> dict[str, Any]:
+        condition, partition, settings = statement
+        with (
+            self._datasources.changing(workspace, record_id) as record,
+            self._noted(workspace, "delete", record) as note,
+        ):
+            table = Table(workspace.database, record.name)
+            where = f"ifNull({condition}, 0)"
+            place = f" IN PARTITION {partition}" if partition else ""
+            try:
+                scope = f" AND _partition_value = tuple({partition})" if partition else ""
+                sql = f"SELECT count(), uniqExact(_partition_id) FROM {table.sql} WHERE {where}{scope}"
+                [[count, partitions]] = self._engine.rows(sql)
+                if count:
+                    self._engine.execute(f"DELETE FROM {table.sql}{place} WHERE {condition} SETTINGS {settings}")
+            except EngineError as error:
+                raise BadRequest(
+                    f"The rows cannot be deleted: {plain_reason(error.message)} ({error.name})",
+                    documentation=DATASOURCES_PAGE,
+                ) from error
+            note.update(rows=int(count))
+        done = int(partitions)
+        mutation = {"partitions_scanned": done, "partitions_done": done, "partitions_in_progress": 0}
+        return {"rows_affected": int(count), "mutation": mutation}
+
+    @contextmanager
+    def _noted(self, workspace: Workspace, event_type: str, record: DataSourceRecord) -> Iterator[dict[str, Any]]:
+        """Note an operation, and whether it failed. What the block puts into the dict becomes options or columns."""
+        begin = time.perf_counter()
+        note: dict[str, Any] = {}
+        error = ""
+        try:
+            yield note
+        except (ApiError, EngineError) as failure:
+            error = failure.message
+            raise
+        except JobCancelled:
+            error = "The job was cancelled."
+            raise
+        except Exception:
+            error = "The server could not do it."
+            raise
+        finally:
+            columns = {key: note.pop(key) for key in ("rows", "job_id") if key in note}
+            self._operations.noted(
+                workspace,
+                event_type,
+                record,
+                elapsed_s=time.perf_counter() - begin,
+                error=error,
+                options={key: str(value) for key, value in note.items()},
+                **columns,
+            )

@@ -1,0 +1,490 @@
+"""Work in the background: imports, deletions, and what later kinds of jobs do (``jobs.md``).
+
+A job is a row of the catalogue and a function that a worker thread runs. Its life is ``waiting``, ``working`` and then
+``done``, ``error`` or ``cancelled``; every change is on disk before it can be seen. Jobs wait in one queue, first in,
+first out, for one of `WORKERS` threads.
+
+Cancelling a waiting job ends it at once. A working one is asked: `RunningJob.check` raises, and the statements that the
+engine runs for it are stopped (`Engine.cancel_work`), until the work says with `RunningJob.commit` that it is about to
+make its result visible. So a cancelled job has changed nothing. A job that a dead server left unfinished is found at
+the next start and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import queue
+import re
+import threading
+import time
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tinymagic.local.catalog import JobRecord, now
+from tinymagic.local.engine import DiskFull, EngineEnding, EngineError
+from tinymagic.local.errors import ApiError, BadRequest, NotFound
+from tinymagic.local.imports import plain_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
+    from tinymagic.local.engine import Engine
+    from tinymagic.local.permissions import Access
+
+logger = logging.getLogger("tinymagic.local")
+
+JOBS_PAGE = "/api-reference/jobs-api"
+
+#: Jobs that run at the same time; each may use every core.
+WORKERS = 4
+
+#: What the list shows, and how long a job can be asked for (``jobs.md`` section 1).
+KEPT_HOURS = 48
+LISTED = 100
+
+FINAL_STATUSES = ("done", "error", "cancelled")
+STATUSES = ("waiting", "working", "cancelling", *FINAL_STATUSES)
+
+#: Kinds that the ``kind`` filter knows (``jobs.md`` section 3).
+KINDS = ("import", "populateview", "copy", "sink", "delete_data", "query", "branch", "deployment")
+
+#: Parts of the object that are shown only when ``debug`` asks for them.
+_DEBUG_KEYS = ("blocks", "block_log", "hook_log")
+
+#: Progress is written down at most this often (seconds): each time is a write to disk.
+_PROGRESS_EVERY_S = 0.3
+
+#: How long the end of the server waits for jobs that were stopped, seconds.
+_CLOSING_S = 1.0
+
+_DISK_FULL = "The disk of the embedded Tinybird is full. Make room on it, and start the job again."
+
+_INTERRUPTED = "The server ended while this job was {}."
+#: Jobs whose work is not simply undone by that say in `JobRecord.internals` what to expect instead.
+_NOTHING_STORED = "What it had not made visible by then was not stored; start it again."
+
+
+#: A time, and a zone whose plus was decoded to a blank.
+_BLANK_ZONE_RE = re.compile(r"(\d[T ]\d\d:\d\d\S*) (\d\d:?\d\d)$")
+
+
+class JobCancelled(Exception):  # noqa: N818 - says what happened
+    """Somebody asked for the end of this job, and it has changed nothing yet."""
+
+
+class RunningJob:
+    """What the work of a job may do with its job; one thread at a time."""
+
+    def __init__(self, service: JobsService, record: JobRecord) -> None:
+        self._service = service
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        self._committed = False
+        self._written_at = 0.0
+        self.record = record
+
+    @property
+    def is_cancellable(self) -> bool:
+        """Whether asking for its end still can end it."""
+        return not self._committed and self.record.status in ("waiting", "working")
+
+    def update(self, **details: Any) -> None:
+        """Change fields of the API's object."""
+        with self._lock:
+            self._save(details={**self.record.details, **details})
+
+    def progress(self, percent: float) -> None:
+        """Say how much is done, 0 to 100; written down now and then only."""
+        moment = time.monotonic()
+        if moment - self._written_at >= _PROGRESS_EVERY_S:
+            self._written_at = moment
+            self.update(progress_percentage=round(min(100.0, max(0.0, percent)), 1))
+
+    def check(self) -> None:
+        """Stop here when the end of the job was asked for.
+
+        Raises:
+            JobCancelled: it was.
+        """
+        if self._cancelled.is_set():
+            raise JobCancelled
+
+    def commit(self) -> None:
+        """Say that the result becomes visible now: from here on the job goes to its end.
+
+        Raises:
+            JobCancelled: its end was asked for before.
+        """
+        with self._lock:
+            self.check()
+            self._committed = True
+
+    def cancel(self) -> bool:
+        """Ask for the end; ``False`` when it is too late."""
+        with self._lock:
+            if not self.is_cancellable:
+                return self.record.status == "cancelling"
+            self._cancelled.set()
+            self._save(status="cancelled" if self.record.status == "waiting" else "cancelling")
+        return True
+
+    def begin(self) -> bool:
+        """Leave the queue; ``False`` when it was cancelled there."""
+        with self._lock:
+            if self.record.status != "waiting":
+                return False
+            self._save(status="working", started_at=now())
+        return True
+
+    def end(self, status: str, error: str = "", errors: list[str] | None = None) -> None:
+        """Reach a final status."""
+        with self._lock:
+            details = {key: value for key, value in self.record.details.items() if key != "progress_percentage"}
+            if status == "done" and "progress_percentage" in self.record.details:
+                details["progress_percentage"] = 100
+            self._save(status=status, error=error, errors=errors or [], details=details)
+
+    def _save(self, **changes: Any) -> None:
+        self.record = replace(self.record, **changes, updated_at=now())
+        self._service.save(self.record, logged="status" in changes)
+
+
+#: A job, its work, and what happens instead when it is cancelled before.
+_Queued: TypeAlias = "tuple[RunningJob, Callable[[RunningJob], None], Callable[[], None] | None]"
+
+
+class JobsService:
+    """Runs jobs and answers about them.
+
+    Args:
+        catalog: where they are written down.
+        engine: whose statements a cancellation stops.
+        service_log: gets a row of ``tinybird.jobs_log`` for every change of a status; ``None`` in small tests.
+    """
+
+    def __init__(self, catalog: Catalog, engine: Engine, service_log: Any = None) -> None:
+        self._catalog = catalog
+        self._engine = engine
+        self._service_log = service_log
+        self._queue: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
+        self._unfinished: dict[str, RunningJob] = {}
+        self._retries: dict[str, Callable[[Access, JobRecord], JobRecord]] = {}
+        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._threads = 0
+        self._closed = False
+        self._end_interrupted()
+
+    # Starting
+
+    def start(
+        self,
+        workspace: Workspace,
+        kind: str,
+        work: Callable[[RunningJob], None],
+        *,
+        access: Access | None = None,
+        datasource: DataSourceRecord | None = None,
+        pipe_id: str = "",
+        details: Mapping[str, Any] | None = None,
+        internals: Mapping[str, Any] | None = None,
+        job_id: str = "",
+        discard: Callable[[], None] | None = None,
+    ) -> JobRecord:
+        """Put work into the queue and return its job, which is ``waiting``.
+
+        Args:
+            workspace: that it belongs to.
+            kind: one of `KINDS`.
+            work: called in a worker thread; what it raises ends the job with an error.
+            access: of whoever asked.
+            datasource: that it writes to.
+            pipe_id: that it reads from.
+            details: fields of the API's object that are known already.
+            internals: what a later retry needs.
+            job_id: its id; a new one when empty.
+            discard: called instead of *work* when the job is cancelled in the queue.
+        """
+        self._forget_old()
+        moment = now()
+        record = JobRecord(
+            id=job_id or str(uuid.uuid4()),
+            workspace_id=workspace.id,
+            created_at=moment,
+            updated_at=moment,
+            kind=kind,
+            details=dict(details or {}),
+            internals=dict(internals or {}),
+            token_id=access.token.id if access else "",
+            datasource_id=datasource.id if datasource else "",
+            pipe_id=pipe_id,
+        )
+        running = RunningJob(self, record)
+        with self._lock:
+            self._catalog.create_job(record)
+            self._unfinished[record.id] = running
+            self._queue.put((running, work, discard))
+            if self._threads < WORKERS:
+                self._threads += 1
+                threading.Thread(target=self._run_jobs, name=f"job-{self._threads}", daemon=True).start()
+        self._note(record)
+        return record
+
+    def retries_with(self, kind: str, retry: Callable[[Access, JobRecord], JobRecord]) -> None:
+        """Say how a job of *kind* is started again; *retry* gets the old one and returns the new one."""
+        self._retries[kind] = retry
+
+    # Asking
+
+    def get(self, workspace: Workspace, job_id: str) -> JobRecord:
+        """Return a job.
+
+        Raises:
+            NotFound: there is none, or it is older than `KEPT_HOURS`.
+        """
+        record = self._catalog.job(workspace.id, job_id)
+        if record is None or record.created_at <= _hours_ago(KEPT_HOURS):
+            raise NotFound(
+                f"Job {job_id!r} does not exist, or is older than {KEPT_HOURS} hours.", documentation=JOBS_PAGE
+            )
+        return record
+
+    def list(
+        self,
+        workspace: Workspace,
+        *,
+        kind: str = "",
+        status: str = "",
+        pipe_id: str = "",
+        pipe_name: str = "",
+        created_after: str = "",
+        created_before: str = "",
+        may_see: Callable[[JobRecord], bool] = lambda _: True,
+    ) -> list[JobRecord]:
+        """Return the newest jobs of the last `KEPT_HOURS` first, at most `LISTED`; empty filters let everything pass.
+
+        *may_see* says which jobs the asker may see at all.
+
+        Raises:
+            BadRequest: there is no such kind or status, or a time is not ISO 8601.
+        """
+        for name, value, known in (("kind", kind, KINDS), ("status", status, STATUSES)):
+            if value and value not in known:
+                raise BadRequest(f"{name} must be one of {', '.join(known)}, not {value!r}.", documentation=JOBS_PAGE)
+        after = max(_hours_ago(KEPT_HOURS), _time(created_after, "created_after"))
+        before = _time(created_before, "created_before")
+        found = [
+            job
+            for job in reversed(self._catalog.jobs(workspace.id, created_after=after))
+            if (not kind or job.kind == kind)
+            and (not status or job.status == status)
+            and (not pipe_id or job.pipe_id == pipe_id)
+            and (not pipe_name or job.details.get("pipe_name") == pipe_name)
+            and (not before or job.created_at < before)
+            and may_see(job)
+        ]
+        return found[:LISTED]
+
+    def view(self, record: JobRecord, base_url: str, *, debug: str = "") -> dict[str, Any]:
+        """Return the object of the API.
+
+        Args:
+            record: the job.
+            base_url: scheme and host of this server as the client calls it.
+            debug: which of `_DEBUG_KEYS` to show, separated by commas or underscores.
+        """
+        running = self._unfinished.get(record.id)
+        shown = {
+            key: value
+            for key, value in record.details.items()
+            if key not in _DEBUG_KEYS or key in debug.replace(" ", "")
+        }
+        found: dict[str, Any] = {
+            "id": record.id,
+            "job_id": record.id,
+            "kind": record.kind,
+            "status": record.status,
+            "created_at": record.created_at,
+            "started_at": record.started_at,
+            "updated_at": record.updated_at,
+            "is_cancellable": running.is_cancellable if running else False,
+            "job_url": f"{base_url}/v0/jobs/{record.id}",
+            **shown,
+        }
+        if record.error:
+            found.update(error=record.error, errors=record.errors)
+        return found
+
+    def wait(self, job_id: str, timeout_s: float | None = None) -> bool:
+        """Wait until a job is finished; say whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: job_id not in self._unfinished, timeout_s)
+
+    # Changing
+
+    def cancel(self, workspace: Workspace, job_id: str) -> JobRecord:
+        """Ask for the end of a job and return it, ``cancelled`` or ``cancelling``.
+
+        Raises:
+            NotFound: there is no such job.
+            BadRequest: it is finished, or so far that it cannot be undone.
+        """
+        record = self.get(workspace, job_id)
+        running = self._unfinished.get(job_id)
+        if running is None or not running.cancel():
+            record = self.get(workspace, job_id)
+            reason = "it is about to finish" if record.status == "working" else f"its status is {record.status!r}"
+            raise BadRequest(f"Job {job_id!r} cannot be cancelled: {reason}.", documentation=JOBS_PAGE)
+        if running.record.status == "cancelled":
+            self._finished(running)
+        else:
+            self._engine.cancel_work(job_id)
+        return running.record
+
+    def retry(self, access: Access, job_id: str) -> JobRecord:
+        """Start a failed or cancelled job again, as a new one.
+
+        Raises:
+            NotFound: there is no such job.
+            BadRequest: it did not fail, or its kind cannot be repeated.
+        """
+        record = self.get(access.workspace, job_id)
+        if record.status not in ("error", "cancelled"):
+            raise BadRequest(
+                f"Job {job_id!r} has the status {record.status!r}; only those in error or cancelled can be retried.",
+                documentation=JOBS_PAGE,
+            )
+        again = self._retries.get(record.kind)
+        if again is None:
+            raise BadRequest(f"A job of the kind {record.kind!r} cannot be retried.", documentation=JOBS_PAGE)
+        return again(access, record)
+
+    def save(self, record: JobRecord, *, logged: bool) -> None:
+        """Write a changed job down."""
+        self._catalog.update_job(record)
+        if logged:
+            self._note(record)
+
+    def close(self) -> None:
+        """Start no more jobs, and stop those that run."""
+        self._closed = True
+        working = [running for running in list(self._unfinished.values()) if running.record.status != "waiting"]
+        for running in working:
+            with contextlib.suppress(Exception):  # The engine may be gone already.
+                self._engine.cancel_work(running.record.id)
+        deadline = time.monotonic() + _CLOSING_S
+        for running in working:
+            self.wait(running.record.id, max(0.0, deadline - time.monotonic()))
+
+    # Running
+
+    def _run_jobs(self) -> None:
+        while True:
+            running, work, discard = self._queue.get()
+            if self._closed:
+                return
+            try:
+                if running.begin():
+                    self._run(running, work)
+                elif discard is not None:
+                    discard()
+            except Exception:
+                logger.exception("A job could not be written down.")
+            finally:
+                self._finished(running)
+
+    def _run(self, running: RunningJob, work: Callable[[RunningJob], None]) -> None:
+        job_id = running.record.id
+        try:
+            with self._engine.work(job_id):
+                work(running)
+        except JobCancelled:
+            running.end("cancelled")
+        except ApiError as error:
+            if running.record.status == "cancelling":
+                running.end("cancelled")
+                return
+            errors = error.extra.get("errors") or []
+            running.end("error", error.message, [str(each) for each in errors])
+        except EngineEnding:
+            running.end("error", _interrupted(running.record))
+        except EngineError as error:
+            if running.record.status == "cancelling":
+                running.end("cancelled")
+            elif self._closed:
+                running.end("error", _interrupted(running.record))
+            else:
+                running.end("error", f"[Error] {plain_reason(error.message)} ({error.name})")
+        except DiskFull:
+            running.end("error", _DISK_FULL)
+        except Exception:
+            logger.exception("job %s failed", job_id)
+            running.end(
+                "error", f"The job failed by a mistake of tinymagic; the server's log has details under {job_id}."
+            )
+        else:
+            running.end("done")
+
+    def _finished(self, running: RunningJob) -> None:
+        with self._changed:
+            self._unfinished.pop(running.record.id, None)
+            self._changed.notify_all()
+
+    def _end_interrupted(self) -> None:
+        for job in self._catalog.unfinished_jobs(FINAL_STATUSES):
+            ended = replace(job, status="error", error=_interrupted(job), updated_at=now())
+            self.save(ended, logged=True)
+
+    def _forget_old(self) -> None:
+        self._catalog.delete_jobs(created_before=_hours_ago(2 * KEPT_HOURS))
+
+    def _note(self, record: JobRecord) -> None:
+        if self._service_log is None:
+            return
+        hidden = ("datasource", *_DEBUG_KEYS)
+        self._service_log.add(
+            "jobs_log",
+            record.workspace_id,
+            {
+                "job_id": record.id,
+                "job_type": record.kind,
+                "status": record.status,
+                "error": record.error or None,
+                "pipe_id": record.pipe_id or None,
+                "datasource_id": record.datasource_id or None,
+                "created_at": record.created_at[:-3],
+                "started_at": record.started_at[:-3] if record.started_at else None,
+                "updated_at": record.updated_at[:-3],
+                "job_metadata": json.dumps({k: v for k, v in record.details.items() if k not in hidden}),
+            },
+        )
+
+
+def _interrupted(job: JobRecord) -> str:
+    return f"{_INTERRUPTED.format(job.status)} {job.internals.get('when_interrupted', _NOTHING_STORED)}"
+
+
+def _hours_ago(hours: int) -> str:
+    return (datetime.now(timezone.utc) - timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _time(text: str, what: str) -> str:
+    """Read an ISO 8601 time; one without a zone is UTC. Empty stays empty."""
+    if not text.strip():
+        return ""
+    try:
+        # Python 3.10 knows no Z. A plus in a query string often arrives as a blank.
+        moment = datetime.fromisoformat(_BLANK_ZONE_RE.sub(r"\1+\2", text.strip().replace("Z", "+00:00")))
+    except ValueError:
+        raise BadRequest(
+            f"{what} must be a time in ISO 8601 such as 2026-01-31T12:00:00Z, not {text[:40]!r}.",
+            documentation=JOBS_PAGE,
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
