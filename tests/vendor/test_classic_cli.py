@@ -337,6 +337,22 @@ def test_workspaces(tb_classic: Any, server: Any) -> None:
     assert "Second" not in tb_classic("workspace", "ls")
 
 
+def test_members(tb_classic: Any, server: Any) -> None:
+    """Another user comes into the workspace, gets another role and goes."""
+    user = ["--user_token", server.user_token]
+
+    def roles() -> dict[str, str]:
+        listed = server.request("GET", "/v0/user/workspaces", token=server.token).json()["workspaces"]
+        return {member["email"]: member["role"] for member in listed[0]["members"]}
+
+    tb_classic("workspace", "members", "add", "guest@example.com", "--role", "guest", *user)
+    assert roles()["guest@example.com"] == "guest"
+    tb_classic("workspace", "members", "set-role", "viewer", "guest@example.com", *user)
+    assert roles()["guest@example.com"] == "viewer"
+    tb_classic("workspace", "members", "rm", "guest@example.com", *user)
+    assert "guest@example.com" not in roles()
+
+
 def test_branches(tb_classic: Any, server: Any) -> None:
     """A branch is made, shown and removed again."""
     server.create("branched")

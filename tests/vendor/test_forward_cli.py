@@ -180,6 +180,25 @@ def test_workspaces(tb_forward: Any, server: Any) -> None:
     assert not {"Second", "Third"} & {workspace["name"] for workspace in listed}
 
 
+def test_branches(tb_forward: Any, server: Any) -> None:
+    """A branch is made, listed and removed again."""
+    server.create("branched")
+    assert "'trial' from" in tb_forward("branch", "create", "trial")
+    assert "trial" in tb_forward("branch", "ls")
+    names = {found["name"] for found in server.request("GET", "/v1/environments").json()["environments"]}
+    assert names == {"trial"}
+    assert "'trial' deleted" in tb_forward("branch", "rm", "trial", "--yes")
+    assert server.request("GET", "/v1/environments").json()["environments"] == []
+    assert "branched" in server.names()
+
+
+def test_datafile_from_a_file(tb_forward: Any) -> None:
+    """A .datasource file is written from the analysis of a CSV file."""
+    tb_forward("datasource", "create", "--file", "flights.csv", "--name", "from_file")
+    datafile = tb_forward.read("datasources/from_file.datasource")
+    assert re.search(r"carrier`? String,\s+`?day`? Date,\s+`?delay`? Int16", datafile), datafile
+
+
 def test_logs(tb_forward: Any, server: Any) -> None:
     """What happened is read back from the service Data Sources."""
     server.create("watched")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -268,10 +269,8 @@ class DataSources:
         Raises:
             NotFound: there is none.
         """
-        try:
+        with suppress(Forbidden):  # A token may be for appending only, and such a token makes nothing new.
             self._transport.get_json(_path(name), {"attrs": "name"})
-        except Forbidden:
-            pass  # A token may be for appending only, and such a token makes nothing new.
 
     def _import(
         self,

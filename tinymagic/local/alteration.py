@@ -28,7 +28,8 @@ class Alteration:
     Attributes:
         operations: for people, one for each step.
         actions: of one ``ALTER TABLE`` on the Data Source's table, in order.
-        late_actions: of statements of their own, because they need what *actions* made.
+        late_actions: of statements of their own, because they need what *actions* made, or take what follows a comma
+            for a part of themselves.
         quarantine_actions: of one ``ALTER TABLE`` on its quarantine.
     """
 
@@ -37,9 +38,9 @@ class Alteration:
     late_actions: list[str] = field(default_factory=list)
     quarantine_actions: list[str] = field(default_factory=list)
 
-    def add(self, action: str, operation: str | None = None) -> None:
-        """Add one step."""
-        self.actions.append(action)
+    def add(self, action: str, operation: str | None = None, *, late: bool = False) -> None:
+        """Add one step; a *late* one has a statement of its own, after the others."""
+        (self.late_actions if late else self.actions).append(action)
         self.operations.append(operation or action)
 
     def statements(self, table: str) -> list[str]:

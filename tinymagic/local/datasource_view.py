@@ -9,7 +9,7 @@ from tinymagic.names import QUARANTINE_SUFFIX
 from .schema import Column, parse_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .catalog import DataSourceRecord
 
@@ -57,9 +57,19 @@ def pick(described: dict[str, Any], attrs: str) -> dict[str, Any]:
     return {key: value for key, value in described.items() if not wanted or key in wanted}
 
 
-def datafile(record: DataSourceRecord) -> str:
-    """Return the text of a ``.datasource`` file that makes the same Data Source."""
+def datafile(record: DataSourceRecord, *, tokens: Sequence[tuple[str, str]] = (), tags: Sequence[str] = ()) -> str:
+    """Return the text of a ``.datasource`` file that makes the same Data Source.
+
+    Args:
+        record: of the Data Source.
+        tokens: name and ``READ`` or ``APPEND`` of the tokens that come from such a file.
+        tags: names.
+    """
     parts = []
+    if tokens:
+        parts.append("\n".join(f'TOKEN "{name}" {right}' for name, right in tokens))
+    if tags:
+        parts.append(f'TAGS "{", ".join(tags)}"')
     if record.description:
         parts.append("DESCRIPTION >\n" + "\n".join(f"    {line}" for line in record.description.splitlines()))
     columns = ",\n".join(f"    {column.text()}" for column in parse_schema(record.schema))

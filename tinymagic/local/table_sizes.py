@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .engine import EngineError
 from .ingest import Table
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def table_sizes(engine: Engine, database: str = "") -> dict[Table, tuple[int, in
     for name, table, count, size_bytes, has_marked_rows in rows:
         found = Table(str(name), str(table))
         if has_marked_rows:
-            [[count]] = engine.rows(f"SELECT count() FROM {found.sql}")
+            try:
+                [[count]] = engine.rows(f"SELECT count() FROM {found.sql}")
+            except EngineError as error:
+                if error.name not in ("UNKNOWN_TABLE", "TABLE_IS_DROPPED"):
+                    raise
+                continue  # Renamed or dropped since.
         sizes[found] = (int(count), int(size_bytes))
     return sizes

@@ -410,7 +410,7 @@ class TestTokensScope:
     """TOKENS without ADMIN."""
 
     def test_hands_out_what_others_need(self, api, name, events):
-        """A backend with this scope alone makes tokens and JWTs for its customers, with filters that it does not have."""
+        """A backend with this scope alone makes tokens and JWTs for its customers, also with filters."""
         keeper = created(api, name, "TOKENS")["token"]
         for scope in ("TOKENS", f"DATASOURCES:READ:{events}:country = 'ES'", f"DATASOURCES:APPEND:{events}"):
             created(api, f"{name} {scope[:15]}", scope, token=keeper)

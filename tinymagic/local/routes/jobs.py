@@ -31,6 +31,8 @@ async def show(request: Request, access: Access) -> Response:
     """Describe one."""
     service: JobsService = request.app.state.services.jobs
     record = await in_thread(_record, service, request, access)
+    if await in_thread(service.wait_while_new, record):
+        record = await in_thread(_record, service, request, access)
     return json_response(service.view(record, base_url(request), debug=request.query_params.get("debug", "")))
 
 

@@ -51,17 +51,15 @@ async def create(request: Request, access: Access) -> Response:
 
 
 async def delete(request: Request, access: Access) -> Response:
-    """Delete one, when the request says its name once more."""
+    """Delete one. The CLIs ask the person themselves and send no confirmation; one that is sent must be right."""
     service = _service(request)
     asked = await parameters(request)
     require_user_token(access, "Deleting a workspace")
     workspace = await in_thread(service.find, access, request.path_params["workspace"])
     # The command line confirms with "yes" what it addresses by name.
-    confirmed = text(asked, "confirmation") in (workspace.name, "yes")
-    if not confirmed and text(asked, "hard_delete_confirmation").lower() not in ("yes", "true"):
+    if text(asked, "confirmation") not in ("", workspace.name, "yes"):
         raise BadRequest(
-            f"Deleting {workspace.name!r} needs the parameter confirmation={workspace.name} or "
-            "hard_delete_confirmation=yes. Nothing was deleted."
+            f"The parameter confirmation does not say the workspace's name, {workspace.name!r}. Nothing was deleted."
         )
     services = request.app.state.services
     await in_thread(service.delete, workspace, services.jobs, services.datasources)

@@ -313,7 +313,7 @@ class DataSourceChanges:
                 steps.add("REMOVE TTL")
             return engine
         if ttl != before:
-            steps.add(f"MODIFY TTL {self._expressions.checked(ttl, 'ttl')}")
+            steps.add(f"MODIFY TTL {self._expressions.checked(ttl, 'ttl')}", late=True)
         return {**engine, "engine_ttl": ttl}
 
     def _try_alteration(self, table: Table, steps: Alteration) -> None:

@@ -127,7 +127,24 @@ class DataSourcesService:
     def datafile(self, workspace: Workspace, name_or_id: str) -> str:
         """Return the Data Source as the text of a ``.datasource`` file."""
         shared = self.shared(workspace, name_or_id)
-        return datafile(shared.record if shared else self.record(workspace, name_or_id))
+        if shared:
+            return datafile(shared.record)
+        record = self.record(workspace, name_or_id)
+        rights = {"DATASOURCES:READ": "READ", "DATASOURCES:APPEND": "APPEND"}
+        tokens = [
+            (token.name, rights[scope["type"]])
+            for token in self.catalog.tokens(workspace.id)
+            if token.origin.get("type") == "DS"
+            for scope in token.scopes
+            if scope["type"] in rights and scope.get("resource") == record.id
+        ]
+        found = self.catalog.workspace(workspace.id)
+        tags = [
+            str(tag["name"])
+            for tag in (found.tags if found else ())
+            if any(record.id == each.get("id") or record.name == each.get("name") for each in tag["resources"])
+        ]
+        return datafile(record, tokens=tokens, tags=tags)
 
     def record(self, workspace: Workspace, name_or_id: str) -> DataSourceRecord:
         """Return the catalogue's record of a Data Source that belongs to the workspace.
