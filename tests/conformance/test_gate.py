@@ -22,7 +22,7 @@ import pytest
 
 from tinymagic.local.engine import Engine
 from tinymagic.local.errors import ApiError
-from tinymagic.local.sql_gate import SqlGate
+from tinymagic.local.sql.gate import SqlGate
 
 VARIABLE = "TINYMAGIC_GATE_ORACLE"
 ORACLE = os.environ.get(VARIABLE, "")

@@ -23,10 +23,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from tinymagic.local.access.permissions import check_routes
+
 from .engine import DiskFull, EngineEnding
 from .errors import ApiError, BadRequest, Forbidden, MethodNotAllowed, NotFound, ServerEnding, ServerError, UriTooLong
 from .http import json_response
-from .permissions import check_routes
 from .services import Services
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from tinymagic.local.service_datasources.traffic import RequestFacts
+from tinymagic.local.sql.formats import JSON_TYPE
+
 from .errors import BadRequest, LengthRequired, PayloadTooLarge
-from .formats import JSON_TYPE
-from .traffic import RequestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

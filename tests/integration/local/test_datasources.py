@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tinymagic.local.table_definition import MOST_NAME_CHARACTERS
+from tinymagic.local.tables.definition import MOST_NAME_CHARACTERS
 
 PATH = "/v0/datasources"
 _numbers = itertools.count()

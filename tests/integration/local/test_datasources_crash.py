@@ -18,13 +18,13 @@ import pytest
 import requests
 
 from tinymagic import local
+from tinymagic.local.access.permissions import Access
 from tinymagic.local.catalog import Catalog, TokenRecord
 from tinymagic.local.engine import Engine
 from tinymagic.local.errors import Conflict
-from tinymagic.local.imports import ImportRequest
-from tinymagic.local.ingest import Table
+from tinymagic.local.ingest.imports import ImportRequest
+from tinymagic.local.ingest.loader import Table
 from tinymagic.local.limits import Limits
-from tinymagic.local.permissions import Access
 from tinymagic.local.services.datasource_changes import DataSourceChanges
 from tinymagic.local.services.datasources import DataSourcesService
 from tinymagic.local.services.importing import ImportService

@@ -16,12 +16,12 @@ import uvicorn
 from tinymagic.local.app import create_app
 from tinymagic.local.catalog import Catalog, DataSourceRecord
 from tinymagic.local.engine import Engine
-from tinymagic.local.event_bodies import EventBody, read_events
-from tinymagic.local.event_writer import EventTable, EventWriter, Written
-from tinymagic.local.ingest import Loader, Table, quarantine_definition
+from tinymagic.local.events.event_bodies import EventBody, read_events
+from tinymagic.local.events.event_writer import EventTable, EventWriter, Written
+from tinymagic.local.files.spool import Spool
+from tinymagic.local.ingest.loader import Loader, Table, quarantine_definition
 from tinymagic.local.limits import Limits
-from tinymagic.local.schema import parse_schema
-from tinymagic.local.spool import Spool
+from tinymagic.local.tables.schema import parse_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ import requests
 
 from tinymagic import local
 from tinymagic.local.engine import Engine
-from tinymagic.local.ingest import STAGING_DATABASE, Loader, Table
+from tinymagic.local.ingest.loader import STAGING_DATABASE, Loader, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tinymagic.local.access.permissions import Access
 from tinymagic.local.catalog import Catalog, DataSourceRecord, TokenRecord, new_id
 from tinymagic.local.engine import Engine
 from tinymagic.local.errors import ApiError
 from tinymagic.local.limits import Limits
-from tinymagic.local.permissions import Access
 from tinymagic.local.services import Services
 from tinymagic.local.services.query import QueryRequest
-from tinymagic.local.sql_gate import SqlGate
+from tinymagic.local.sql.gate import SqlGate
 
 COLUMNS = "a Int32, b String, d DateTime, arr Array(Int32), t Tuple(x Int32, y String), m Map(String, String)"
 

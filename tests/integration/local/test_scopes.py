@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from tinymagic.local import jwt
+from tinymagic.local.access import jwt
+from tinymagic.local.access.scopes import GIVEN_SCOPES, RESOURCE_SCOPES
 from tinymagic.local.app import load_routes
-from tinymagic.local.scopes import GIVEN_SCOPES, RESOURCE_SCOPES
 
 _numbers = itertools.count()
 

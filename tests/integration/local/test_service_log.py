@@ -13,8 +13,8 @@ import pytest
 
 from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
 from tinymagic.local.engine import Engine, EngineError, quote_string
-from tinymagic.local.service_log import MOST_CHARACTERS, ServiceLog
-from tinymagic.local.service_tables import TABLES
+from tinymagic.local.service_datasources.log import MOST_CHARACTERS, ServiceLog
+from tinymagic.local.service_datasources.tables import TABLES
 
 SECRET = "p.eyJ1IjogIngifQ.c2VjcmV0"
 
@@ -345,7 +345,7 @@ class TestWriting:
 
     def test_the_queue_is_bounded(self, catalog, caplog, monkeypatch):
         """Rows are lost, with a sentence, rather than memory."""
-        monkeypatch.setattr("tinymagic.local.service_log.MOST_ROWS", 10)
+        monkeypatch.setattr("tinymagic.local.service_datasources.log.MOST_ROWS", 10)
         stuck = threading.Event()
 
         class Stuck:
@@ -370,7 +370,7 @@ class TestWriting:
 SCRIPT = """
 import sys
 from pathlib import Path
-from tinymagic.local import service_tables
+from tinymagic.local.service_datasources import tables as service_tables
 from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import Engine
 if sys.argv[2] == "older":  # A version in which one table lacked a column and another had a column of another type.
@@ -383,7 +383,7 @@ if sys.argv[2] == "older":  # A version in which one table lacked a column and a
         return table
     service_tables.TABLES = tuple(changed(table) for table in service_tables.TABLES)
     service_tables.BY_NAME = {table.name: table for table in service_tables.TABLES}
-from tinymagic.local.service_log import ServiceLog
+from tinymagic.local.service_datasources.log import ServiceLog
 engine = Engine(Path(sys.argv[1]))
 log = ServiceLog(engine, Catalog(None))
 log.add("endpoint_errors", "w", {"error": sys.argv[2], "pipe_name": "p"})

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tinymagic import local
-from tinymagic.local import jwt
+from tinymagic.local.access import jwt
 
 TOKENS = "/v0/tokens"
 ADMIN = "workspace admin token"

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tinymagic.local.alteration import Alteration, AlterationError, alter_columns, alter_indexes, column_definition
-from tinymagic.local.schema import parse_schema
+from tinymagic.local.tables.alteration import (
+    Alteration,
+    AlterationError,
+    alter_columns,
+    alter_indexes,
+    column_definition,
+)
+from tinymagic.local.tables.schema import parse_schema
 
 OLD = "a Int32, b Nullable(String) `json:$.b`, c Int8 DEFAULT 3 CODEC(ZSTD(1)), m Int32 MATERIALIZED a + 1"
 

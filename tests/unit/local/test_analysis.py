@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinymagic.local.analysis import analysis_reply, schema_text
-from tinymagic.local.inference import Dialect, infer_csv
-from tinymagic.local.inferred_columns import InferredColumn, column_names, json_path
-from tinymagic.local.json_inference import infer_ndjson, read_objects
-from tinymagic.local.parquet_columns import null_condition, parquet_columns, parquet_leaves, stored_type
-from tinymagic.local.sample import SAMPLE_BYTES, Sample, checked_text, read_sample, recognised_format
-from tinymagic.local.schema import jsonpath_steps, parse_schema
-from tinymagic.local.spool import UploadError
+from tinymagic.local.files.analysis import analysis_reply, schema_text
+from tinymagic.local.files.inference import Dialect, infer_csv
+from tinymagic.local.files.inferred_columns import InferredColumn, column_names, json_path
+from tinymagic.local.files.json_inference import infer_ndjson, read_objects
+from tinymagic.local.files.parquet_columns import null_condition, parquet_columns, parquet_leaves, stored_type
+from tinymagic.local.files.sample import SAMPLE_BYTES, Sample, checked_text, read_sample, recognised_format
+from tinymagic.local.files.spool import UploadError
+from tinymagic.local.tables.schema import jsonpath_steps, parse_schema
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinymagic.local.errors import ApiError, BadRequest, PayloadTooLarge
-from tinymagic.local.event_bodies import EventBody, read_events
+from tinymagic.local.events.event_bodies import EventBody, read_events
 
 ROW = b'{"a":1}'
 

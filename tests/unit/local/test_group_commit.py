@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tinymagic.local.event_fields import MOST_FIELDS, KnownFields
-from tinymagic.local.group_commit import GroupCommit
-from tinymagic.local.intake import Intake, NoRoom
-from tinymagic.local.schema import parse_schema
+from tinymagic.local.events.event_fields import MOST_FIELDS, KnownFields
+from tinymagic.local.events.group_commit import GroupCommit
+from tinymagic.local.events.intake import Intake, NoRoom
+from tinymagic.local.tables.schema import parse_schema
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

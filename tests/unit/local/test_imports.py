@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinymagic.local.imports import plain_reason
+from tinymagic.local.ingest.imports import plain_reason
 
 HEX = "0123456789abcdef" * 2
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinymagic.local.csv_repair import repair_csv
-from tinymagic.local.inference import SAMPLE_BYTES, Dialect, column_names, infer_csv, infer_ndjson
+from tinymagic.local.files.csv_repair import repair_csv
+from tinymagic.local.files.inference import SAMPLE_BYTES, Dialect, column_names, infer_csv, infer_ndjson
 
 if TYPE_CHECKING:
     from pathlib import Path

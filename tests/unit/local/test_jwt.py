@@ -9,8 +9,8 @@ import json
 
 import pytest
 
-from tinymagic.local import jwt, jwt_claims
-from tinymagic.local.scopes import ScopeError
+from tinymagic.local.access import jwt, jwt_claims
+from tinymagic.local.access.scopes import ScopeError
 
 KEY = "p.key.key"
 CLAIMS = {

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tinymagic.local import remote_files
-from tinymagic.local.remote_files import download
-from tinymagic.local.spool import Spool, UploadError
+from tinymagic.local.files import remote_files
+from tinymagic.local.files.remote_files import download
+from tinymagic.local.files.spool import Spool, UploadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

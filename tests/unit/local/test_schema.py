@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinymagic.local.schema import Column, SchemaError, jsonpath_steps, parse_schema, print_schema
-from tinymagic.local.table_engine import TableEngineError, default_sorting_key, table_engine
-from tinymagic.local.type_names import split_commas, type_name
+from tinymagic.local.tables.schema import Column, SchemaError, jsonpath_steps, parse_schema, print_schema
+from tinymagic.local.tables.table_engine import TableEngineError, default_sorting_key, table_engine
+from tinymagic.local.tables.type_names import split_commas, type_name
 
 
 class TestParse:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tinymagic.local.service_log import without_token
-from tinymagic.local.service_tables import BY_NAME, SUMS, TABLES
+from tinymagic.local.service_datasources.log import without_token
+from tinymagic.local.service_datasources.tables import BY_NAME, SUMS, TABLES
 
 #: Name to number of columns and sorting key, counted in the contract (``workspace.md`` section 6).
 DOCUMENTED = {

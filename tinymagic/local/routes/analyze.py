@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.http import in_thread, json_response
-from tinymagic.local.permissions import Access, guarded
 from tinymagic.local.services.analyze import AnalyzeRequest
 
 from .uploads import receive

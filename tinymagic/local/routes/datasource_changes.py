@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound
 from tinymagic.local.http import base_url, form_parameters, in_thread, json_response
-from tinymagic.local.permissions import Access, guarded
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound, PayloadTooLarge
-from tinymagic.local.file_formats import file_format_of
+from tinymagic.local.files.file_formats import file_format_of
 from tinymagic.local.http import base_url, in_thread, json_response
-from tinymagic.local.imports import ImportRequest
-from tinymagic.local.permissions import Access, guarded
+from tinymagic.local.ingest.imports import ImportRequest
 from tinymagic.local.services.importing import MODES
 
 from .uploads import Received, receive

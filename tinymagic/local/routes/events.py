@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import ApiError, BadRequest, PayloadTooLarge
-from tinymagic.local.event_bodies import EVENTS_PAGE, FORMATS, read_events
+from tinymagic.local.events.event_bodies import EVENTS_PAGE, FORMATS, read_events
 from tinymagic.local.http import check_length, in_thread, json_response
-from tinymagic.local.permissions import Access, guarded
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from tinymagic.local.event_writer import Written
-    from tinymagic.local.intake import Share
+    from tinymagic.local.events.event_writer import Written
+    from tinymagic.local.events.intake import Share
     from tinymagic.local.services.events import EventsService
 
 #: Whether a longer request may come is asked before its body is read; a shorter one costs one thread instead of two.

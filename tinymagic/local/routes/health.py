@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse
 
+from tinymagic.local.access.permissions import open_to_all
 from tinymagic.local.http import in_thread, json_response
-from tinymagic.local.permissions import open_to_all
 from tinymagic.version import __version__
 
 if TYPE_CHECKING:

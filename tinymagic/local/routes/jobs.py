@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import Forbidden
 from tinymagic.local.http import base_url, in_thread, json_response
-from tinymagic.local.permissions import Access, guarded
 
 if TYPE_CHECKING:
     from starlette.requests import Request

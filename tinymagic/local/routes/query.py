@@ -12,13 +12,13 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import ApiError, BadRequest
-from tinymagic.local.formats import is_binary
 from tinymagic.local.http import accepts_gzip, compressed, in_thread_until_gone, read_body, request_facts
-from tinymagic.local.permissions import Access, guarded
+from tinymagic.local.service_datasources.traffic import Traffic
 from tinymagic.local.services.query import OUTPUT_SETTINGS, QueryReply, QueryRequest
-from tinymagic.local.sql_gate import QUERY_PAGE
-from tinymagic.local.traffic import Traffic
+from tinymagic.local.sql.formats import is_binary
+from tinymagic.local.sql.gate import QUERY_PAGE
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinymagic.local.access.permissions import open_to_all
 from tinymagic.local.http import json_response
-from tinymagic.local.permissions import open_to_all
 from tinymagic.regions import REGIONS
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest
 from tinymagic.local.http import form_parameters, in_thread, json_response
-from tinymagic.local.permissions import Access, guarded
-from tinymagic.local.sql_gate import QUERY_PAGE
+from tinymagic.local.sql.gate import QUERY_PAGE
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.http import in_thread, json_response
-from tinymagic.local.permissions import Access, guarded
 from tinymagic.local.services.tags import TagsService
 
 from .forms import parameters, text

@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
-from tinymagic.local import jwt_claims
+from tinymagic.local.access import jwt_claims
+from tinymagic.local.access.jwt_claims import Claims
+from tinymagic.local.access.permissions import Access, guarded, open_to_all
+from tinymagic.local.access.row_filters import TOKENS_PAGE
+from tinymagic.local.access.scopes import GIVEN_SCOPES, ScopeError, check_scope, parse_scope
 from tinymagic.local.errors import BadRequest, NotFound
 from tinymagic.local.http import check_length, in_thread, json_response, read_body
-from tinymagic.local.jwt_claims import Claims
-from tinymagic.local.permissions import Access, guarded, open_to_all
-from tinymagic.local.row_filters import TOKENS_PAGE
-from tinymagic.local.scopes import GIVEN_SCOPES, ScopeError, check_scope, parse_scope
 from tinymagic.local.services.tokens import TokenRequest, TokensService
 
 if TYPE_CHECKING:

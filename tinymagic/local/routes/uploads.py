@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from tinymagic.local.files.spool import Spool
     from tinymagic.local.limits import Limits
-    from tinymagic.local.spool import Spool
 
 #: Longest form field, bytes: a schema of 500 columns is far below.
 _FIELD_BYTES = 1_000_000

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest
 from tinymagic.local.http import in_thread, json_response
-from tinymagic.local.permissions import Access, guarded
 from tinymagic.local.services.workspaces import require_user_token
 
 from .forms import flag, parameters, text

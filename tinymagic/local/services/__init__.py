@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tinymagic.local.rates import Rates
-from tinymagic.local.service_log import ServiceLog
-from tinymagic.local.sql_gate import SqlGate
+from tinymagic.local.service_datasources.log import ServiceLog
+from tinymagic.local.sql.gate import SqlGate
 
 from .analyze import AnalyzeService
 from .datasource_changes import DataSourceChanges

@@ -12,32 +12,32 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.analysis import analysis_reply
-from tinymagic.local.csv_repair import repair_csv
 from tinymagic.local.engine import EngineError, quote_string
 from tinymagic.local.errors import BadRequest, PayloadTooLarge
-from tinymagic.local.file_reading import Layout
-from tinymagic.local.inference import CsvInference, Dialect, infer_csv
-from tinymagic.local.ingest import OWN_SQL_SETTINGS
-from tinymagic.local.json_inference import infer_objects, read_objects
-from tinymagic.local.parquet_columns import ParquetLeaf, null_condition, parquet_columns, parquet_leaves
-from tinymagic.local.remote_files import download
-from tinymagic.local.sample import SAMPLE_BYTES, Sample, checked_text, read_sample, recognised_format
-from tinymagic.local.sources import ndjson_source, parquet_source
-from tinymagic.local.spool import UNCOMPRESSED_BYTES, UploadError
-from tinymagic.local.table_definition import check_width
-from tinymagic.local.trial_import import PREVIEW_ROWS, Trial, try_import
+from tinymagic.local.files.analysis import analysis_reply
+from tinymagic.local.files.csv_repair import repair_csv
+from tinymagic.local.files.file_reading import Layout
+from tinymagic.local.files.inference import CsvInference, Dialect, infer_csv
+from tinymagic.local.files.json_inference import infer_objects, read_objects
+from tinymagic.local.files.parquet_columns import ParquetLeaf, null_condition, parquet_columns, parquet_leaves
+from tinymagic.local.files.remote_files import download
+from tinymagic.local.files.sample import SAMPLE_BYTES, Sample, checked_text, read_sample, recognised_format
+from tinymagic.local.files.spool import UNCOMPRESSED_BYTES, UploadError
+from tinymagic.local.files.trial_import import PREVIEW_ROWS, Trial, try_import
+from tinymagic.local.ingest.loader import OWN_SQL_SETTINGS
+from tinymagic.local.ingest.sources import ndjson_source, parquet_source
+from tinymagic.local.tables.definition import check_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tinymagic.local.engine import Engine, Setting
-    from tinymagic.local.inferred_columns import InferredColumn
+    from tinymagic.local.files.inferred_columns import InferredColumn
+    from tinymagic.local.files.spool import Spool
+    from tinymagic.local.ingest.sources import Source
     from tinymagic.local.limits import Limits
-    from tinymagic.local.schema import Column
-    from tinymagic.local.sources import Source
-    from tinymagic.local.spool import Spool
+    from tinymagic.local.tables.schema import Column
 
 ANALYZE_PAGE = "/api-reference/analyze-api"
 FORMATS = ("csv", "ndjson", "parquet")

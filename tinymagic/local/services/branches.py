@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 from tinymagic.local.catalog import NameTaken, Workspace, new_id
 from tinymagic.local.engine import quote_identifier, quote_string
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
-from tinymagic.local.ingest import Table
+from tinymagic.local.ingest.loader import Table
 
 from .workspaces import DATABASE_PREFIX, WORKSPACES_PAGE, WorkspacesService, check_name, require_admin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Catalog, DataSourceRecord, JobRecord
     from tinymagic.local.engine import Engine
-    from tinymagic.local.permissions import Access
 
     from .jobs import JobsService, RunningJob
 

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.alteration import AlterationError, alter_columns, alter_indexes
 from tinymagic.local.catalog import NameTaken
 from tinymagic.local.engine import EngineError, quote_string
 from tinymagic.local.errors import ApiError, BadRequest, Conflict, Forbidden, NotFound
-from tinymagic.local.imports import DATASOURCES_PAGE, plain_reason
-from tinymagic.local.ingest import Table
-from tinymagic.local.schema import parse_schema, print_schema
-from tinymagic.local.table_definition import check_columns, index_definition, read_indexes, read_schema
+from tinymagic.local.ingest.imports import DATASOURCES_PAGE, plain_reason
+from tinymagic.local.ingest.loader import Table
+from tinymagic.local.tables.alteration import AlterationError, alter_columns, alter_indexes
+from tinymagic.local.tables.definition import check_columns, index_definition, read_indexes, read_schema
+from tinymagic.local.tables.schema import parse_schema, print_schema
 
 from .datasources import SHARED_WITH
 from .jobs import JobCancelled
@@ -22,9 +22,9 @@ from .jobs import JobCancelled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tinymagic.local.alteration import Alteration
+    from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import DataSourceRecord, JobRecord, Workspace
-    from tinymagic.local.permissions import Access
+    from tinymagic.local.tables.alteration import Alteration
 
     from .datasources import DataSourcesService
     from .jobs import JobsService, RunningJob

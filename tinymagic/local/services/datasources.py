@@ -20,18 +20,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import DataSourceRecord, NameTaken, new_id
-from tinymagic.local.datasource_view import datafile, describe, pick
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
-from tinymagic.local.expressions import Expressions
-from tinymagic.local.file_reading import FileReader
-from tinymagic.local.imports import DATASOURCES_PAGE, not_imported, plain_reason
-from tinymagic.local.ingest import OWN_SQL_SETTINGS, Loader, Table, quarantine_definition, staging_table
+from tinymagic.local.files.file_reading import FileReader
+from tinymagic.local.files.spool import Spool
+from tinymagic.local.ingest.imports import DATASOURCES_PAGE, not_imported, plain_reason
+from tinymagic.local.ingest.loader import OWN_SQL_SETTINGS, Loader, Table, quarantine_definition, staging_table
 from tinymagic.local.locks import SharedLocks
-from tinymagic.local.schema import parse_schema, print_schema
-from tinymagic.local.spool import Spool
-from tinymagic.local.table_definition import MOST_NAME_CHARACTERS, TableDefinition, table_name_problem
-from tinymagic.local.table_sizes import table_sizes
+from tinymagic.local.sql.expressions import Expressions
+from tinymagic.local.tables.definition import MOST_NAME_CHARACTERS, TableDefinition, table_name_problem
+from tinymagic.local.tables.schema import parse_schema, print_schema
+from tinymagic.local.tables.sizes import table_sizes
+from tinymagic.local.views.datasource import datafile, describe, pick
 from tinymagic.names import name_problem, near_names, valid_name
 
 if TYPE_CHECKING:

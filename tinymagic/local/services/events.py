@@ -14,23 +14,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.errors import ApiError, BadRequest, Conflict, Forbidden, NotFound
-from tinymagic.local.event_bodies import EVENTS_PAGE, EventBody
-from tinymagic.local.event_fields import MOST_FIELDS
-from tinymagic.local.event_writer import EventTable, EventWriter, Written
-from tinymagic.local.group_commit import GroupCommit
-from tinymagic.local.inference import SAMPLE_BYTES, infer_ndjson
-from tinymagic.local.ingest import Table
-from tinymagic.local.intake import Intake, NoRoom, Share
-from tinymagic.local.table_definition import check_width, define_table
+from tinymagic.local.events.event_bodies import EVENTS_PAGE, EventBody
+from tinymagic.local.events.event_fields import MOST_FIELDS
+from tinymagic.local.events.event_writer import EventTable, EventWriter, Written
+from tinymagic.local.events.group_commit import GroupCommit
+from tinymagic.local.events.intake import Intake, NoRoom, Share
+from tinymagic.local.files.inference import SAMPLE_BYTES, infer_ndjson
+from tinymagic.local.ingest.loader import Table
+from tinymagic.local.tables.definition import check_width, define_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
     from tinymagic.local.engine import Engine
     from tinymagic.local.limits import Limits
-    from tinymagic.local.permissions import Access
-    from tinymagic.local.schema import Column
+    from tinymagic.local.tables.schema import Column
 
     from .datasources import DataSourcesService
 

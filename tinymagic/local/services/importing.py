@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
-from tinymagic.local.file_formats import file_format_of
-from tinymagic.local.imports import (
+from tinymagic.local.files.file_formats import file_format_of
+from tinymagic.local.files.remote_files import RemoteFile, check_url, download
+from tinymagic.local.files.spool import UNCOMPRESSED_BYTES, SpooledFile, UploadError
+from tinymagic.local.ingest.imports import (
     DATASOURCES_PAGE,
     ImportRequest,
     check_jsonpaths,
     import_reply,
     not_imported,
 )
-from tinymagic.local.ingest import LoadReport, Table, staging_table
-from tinymagic.local.remote_files import RemoteFile, check_url, download
-from tinymagic.local.schema import Column, parse_schema
-from tinymagic.local.spool import UNCOMPRESSED_BYTES, SpooledFile, UploadError
-from tinymagic.local.table_definition import TableDefinition, define_table, read_schema
+from tinymagic.local.ingest.loader import LoadReport, Table, staging_table
+from tinymagic.local.tables.definition import TableDefinition, define_table, read_schema
+from tinymagic.local.tables.schema import Column, parse_schema
 
 from .jobs import JobCancelled
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import DataSourceRecord, JobRecord, Workspace
-    from tinymagic.local.file_reading import Layout
-    from tinymagic.local.permissions import Access
+    from tinymagic.local.files.file_reading import Layout
 
     from .datasources import DataSourcesService
     from .jobs import JobsService, RunningJob

@@ -27,14 +27,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tinymagic.local.catalog import JobRecord, now
 from tinymagic.local.engine import DiskFull, EngineEnding, EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
-from tinymagic.local.imports import plain_reason
+from tinymagic.local.ingest.imports import plain_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
     from tinymagic.local.engine import Engine
-    from tinymagic.local.permissions import Access
 
 logger = logging.getLogger("tinymagic.local")
 

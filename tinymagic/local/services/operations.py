@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.local.catalog import DataSourceRecord, Workspace
-    from tinymagic.local.ingest import LoadReport
+    from tinymagic.local.ingest.loader import LoadReport
 
 
 class OperationsLog:

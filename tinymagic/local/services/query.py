@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.access.row_filters import FILTERED_QUERY_SETTINGS
 from tinymagic.local.engine import EngineError, QueryResult, quote_string
 from tinymagic.local.errors import ApiError, BadRequest, CustomError, PayloadTooLarge, QueryTimeout
-from tinymagic.local.formats import DEFAULT_FORMAT, JSON_TYPE, content_type
-from tinymagic.local.row_filters import FILTERED_QUERY_SETTINGS
-from tinymagic.local.service_tables import ORGANIZATION, TINYBIRD
-from tinymagic.local.sql_gate import QUERY_PAGE, SqlGate, Statement, not_found
-from tinymagic.local.sql_names import SYNTAX_PAGE
-from tinymagic.local.sql_vocabulary import unknown_function
+from tinymagic.local.service_datasources.tables import ORGANIZATION, TINYBIRD
+from tinymagic.local.sql.formats import DEFAULT_FORMAT, JSON_TYPE, content_type
+from tinymagic.local.sql.gate import QUERY_PAGE, SqlGate, Statement, not_found
+from tinymagic.local.sql.names import SYNTAX_PAGE
+from tinymagic.local.sql.vocabulary import unknown_function
 from tinymagic.local.template import CustomErrorCalled, Rendered, TemplateError, render
 from tinymagic.names import QUARANTINE_SUFFIX
 from tinymagic.sqltext import split_format
@@ -25,12 +25,12 @@ from tinymagic.sqltext import split_format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Catalog, DataSourceRecord
     from tinymagic.local.engine import Engine, Setting
     from tinymagic.local.limits import Limits
-    from tinymagic.local.permissions import Access
-    from tinymagic.local.service_log import ServiceLog
-    from tinymagic.local.sql_tree import TableName
+    from tinymagic.local.service_datasources.log import ServiceLog
+    from tinymagic.local.sql.tree import TableName
 
     from .datasources import DataSourcesService
 

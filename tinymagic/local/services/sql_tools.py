@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinymagic.local.errors import ApiError, BadRequest
-from tinymagic.local.sql_gate import QUERY_PAGE, SqlGate, Statement
-from tinymagic.local.sql_names import refused
+from tinymagic.local.sql.gate import QUERY_PAGE, SqlGate, Statement
+from tinymagic.local.sql.names import refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,20 +12,21 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local import jwt, token_view
-from tinymagic.local.authentication import WORKSPACE_ADMIN_TOKEN, Authenticator
+from tinymagic.local.access import jwt
+from tinymagic.local.access.authentication import WORKSPACE_ADMIN_TOKEN, Authenticator
+from tinymagic.local.access.permissions import Access, mint_token
+from tinymagic.local.access.row_filters import TOKENS_PAGE, RowFilters
+from tinymagic.local.access.scopes import ADMIN_SCOPES, RESOURCE_SCOPES, print_scope
 from tinymagic.local.catalog import TokenRecord
 from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
-from tinymagic.local.permissions import Access, mint_token
-from tinymagic.local.row_filters import TOKENS_PAGE, RowFilters
-from tinymagic.local.scopes import ADMIN_SCOPES, RESOURCE_SCOPES, print_scope
+from tinymagic.local.views import token as token_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tinymagic.local.access.jwt_claims import Claims
     from tinymagic.local.catalog import Catalog, Workspace
     from tinymagic.local.engine import Engine
-    from tinymagic.local.jwt_claims import Claims
 
 __all__ = ["CREATE_DATASOURCE_TOKEN", "USER_TOKEN", "WORKSPACE_ADMIN_TOKEN", "TokenRequest", "TokensService"]
 

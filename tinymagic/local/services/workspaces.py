@@ -13,12 +13,12 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.access.permissions import mint_token
 from tinymagic.local.catalog import NameTaken, TokenRecord, User, Workspace
 from tinymagic.local.engine import EngineError, quote_identifier, quote_string
 from tinymagic.local.errors import ApiError, BadRequest, Conflict, Forbidden, NotFound
 from tinymagic.local.members import changed_members
-from tinymagic.local.permissions import mint_token
-from tinymagic.local.workspace_view import ORGANIZATION_NAME, describe, organization, organization_id
+from tinymagic.local.views.workspace import ORGANIZATION_NAME, describe, organization, organization_id
 from tinymagic.names import name_problem
 
 from .tokens import CREATE_DATASOURCE_TOKEN, USER_TOKEN, WORKSPACE_ADMIN_TOKEN, admin_token_name
@@ -26,9 +26,9 @@ from .tokens import CREATE_DATASOURCE_TOKEN, USER_TOKEN, WORKSPACE_ADMIN_TOKEN, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Catalog
     from tinymagic.local.engine import Engine
-    from tinymagic.local.permissions import Access
 
     from .datasources import DataSourcesService
     from .jobs import JobsService

@@ -1,0 +1,1 @@
+"""Files that come in: on disk, over HTTP, recognised, and their columns guessed."""

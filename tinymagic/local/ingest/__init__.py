@@ -1,0 +1,1 @@
+"""Rows of a file into a table: each one stored, quarantined or counted."""

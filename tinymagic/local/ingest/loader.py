@@ -1,0 +1,296 @@
+"""From a file to a table, nothing half-done, with every row accounted for.
+
+A load never writes to the table that people read. Rows are staged in a table of the same shape in a database of its own
+(`STAGING_DATABASE`, dropped as a whole at start) and then moved in one step: their parts are attached to the target,
+which takes milliseconds and is one change for readers, or inserted with one INSERT SELECT when views hang on the target
+and have to see the rows.
+
+Theory of operation. `Loader.stage` first tries the fast way: one INSERT SELECT whose WHERE throws at the first row that
+does not fit. Almost always none does, and the file was read once. When it throws, the same expressions sort the rows:
+those that fit are staged, those that do not go to a second table with the reasons, and lines that are no records are
+counted. Both ways use the expressions of `sources.py`, so they cannot disagree about what fits.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.local.engine import EngineError, quote_identifier, quote_string
+from tinymagic.local.tables.schema import QUARANTINE_COLUMNS, Column
+from tinymagic.local.tables.type_names import type_name
+
+from .moves import Moves
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tinymagic.local.engine import Engine, Setting
+
+    from .sources import Cell, Source
+
+STAGING_DATABASE = "_tm_staging"
+
+MISFIT = "tinymagic: a row does not fit"
+_MOST_MESSAGES = 10
+
+#: A statement of ours has an expression or more for each of up to 500 columns: it outgrows the limits for users.
+OWN_SQL_SETTINGS: dict[str, Setting] = {
+    "max_query_size": 64_000_000,
+    "max_ast_elements": 5_000_000,
+    "max_expanded_ast_elements": 5_000_000,
+}
+
+#: An INSERT SELECT writes one block: it is there as a whole or not at all, unless it touches several partitions.
+ONE_BLOCK: dict[str, Setting] = {
+    "min_insert_block_size_rows": 1_000_000_000,
+    "min_insert_block_size_bytes": 2_000_000_000,
+    "max_insert_threads": 1,
+    "materialized_views_ignore_errors": 0,
+}
+
+#: The same for any number of partitions.
+ANY_PARTITIONS: dict[str, Setting] = {**ONE_BLOCK, "max_partitions_per_insert_block": 0}
+
+#: NULL for a column that is not Nullable means "no value": the engine fills in the default.
+INSERT_SETTINGS: dict[str, Setting] = {"insert_null_as_default": 1, "max_partitions_per_insert_block": 0}
+
+
+@dataclass
+class LoadReport:
+    """What became of the rows of one file: rows in = *stored* + *quarantined* + *invalid* + *left_out*.
+
+    Attributes:
+        import_id: names the load, also in the quarantine.
+        stored: rows that fit.
+        quarantined: rows that were read but do not fit.
+        invalid: lines that are no records.
+        left_out: rows of a conditional replace that its condition excludes.
+        messages: sentences about the first rows that were not stored.
+    """
+
+    import_id: str
+    stored: int = 0
+    quarantined: int = 0
+    invalid: int = 0
+    left_out: int = 0
+    messages: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table by database and name."""
+
+    database: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        """The quoted name."""
+        return f"{quote_identifier(self.database)}.{quote_identifier(self.name)}"
+
+    @property
+    def quarantine(self) -> Table:
+        """The quarantine of the Data Source."""
+        return Table(self.database, f"{self.name}_quarantine")
+
+
+def staging_table() -> Table:
+    """Return a name in the staging database that nothing uses yet."""
+    return Table(STAGING_DATABASE, f"load_{uuid.uuid4().hex}")
+
+
+def quarantine_definition(columns: Sequence[Column]) -> str:
+    """Return columns and engine of a quarantine table (``datasources.md`` section 5)."""
+    own = [f"{quote_identifier(column.name)} Nullable(String)" for column in columns if column.is_inserted]
+    error_column, error, import_id, insertion_date = QUARANTINE_COLUMNS
+    own += [f"{error_column} Array(String)", f"{error} Array(String)", f"{import_id} Nullable(String)"]
+    own.append(f"{insertion_date} DateTime")
+    return f"({', '.join(own)}) ENGINE = MergeTree ORDER BY {insertion_date}"
+
+
+class Loader:
+    """Loads files with the engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._moves = Moves(engine, STAGING_DATABASE)
+
+    def prepare(self) -> None:
+        """Finish the moves that a killed server had begun, drop what else it left in staging, and make the database."""
+        self._moves.finish()
+        self._engine.execute(f"DROP DATABASE IF EXISTS {STAGING_DATABASE} SYNC")
+        self._engine.execute(f"CREATE DATABASE {STAGING_DATABASE} ENGINE = Atomic")
+
+    def drop(self, *tables: Table) -> None:
+        """Drop tables that may or may not be there."""
+        with self._engine.cleaning():
+            for table in tables:
+                self._engine.execute(f"DROP TABLE IF EXISTS {table.sql} SYNC")
+
+    def empty(self, *tables: Table) -> None:
+        """Remove all rows."""
+        for table in tables:
+            self._engine.execute(f"TRUNCATE TABLE {table.sql}")
+
+    def stage(
+        self,
+        source: Source,
+        columns: Sequence[Column],
+        table: Table,
+        *,
+        keeps_every_row: bool,
+        import_id: str = "",
+    ) -> LoadReport:
+        """Fill the empty *table* and, when rows do not fit, its quarantine.
+
+        Args:
+            source: the file.
+            columns: of the Data Source.
+            table: made by the caller, as is its quarantine.
+            keeps_every_row: whether its engine keeps as many rows as are inserted; if not, the file is counted.
+            import_id: of the load; a new one when empty.
+
+        Raises:
+            EngineError: the file cannot be read, for instance because it is no Parquet file.
+        """
+        report = LoadReport(import_id or str(uuid.uuid4()))
+        plan = Plan(source, [column for column in columns if column.is_inserted])
+        strict = f"NOT throwIf(NOT ({plan.fits} AND {source.is_record}), {quote_string(MISFIT)})"
+        try:
+            self._insert(table, plan, strict)
+        except EngineError as error:
+            if MISFIT not in error.message:
+                raise
+        else:
+            counted = table.sql if keeps_every_row else source.relation
+            report.stored = self._count(source, counted)
+            return report
+        self.empty(table)
+        self._insert(table, plan, f"{source.is_record} AND {plan.fits}")
+        self.quarantine(table, plan, report)
+        self._account(source, plan, report)
+        return report
+
+    def misfits(self, source: Source, columns: Sequence[Column]) -> dict[str, tuple[int, int]]:
+        """Return for each column how many values do not fit its type, and how many are missing."""
+        plan = Plan(source, [column for column in columns if column.is_inserted])
+        parts = []
+        for column in plan.columns:
+            cell = source.cells[column.name]
+            parts.append(f"countIf(NOT {plan.fits_of(column)})")
+            parts.append(f"countIf({cell.missing})")
+        [counts] = self._rows(source, f"SELECT {', '.join(parts)} FROM {source.relation} WHERE {source.is_record}")
+        pairs = zip(counts[::2], counts[1::2], strict=True)
+        return {column.name: pair for column, pair in zip(plan.columns, pairs, strict=True)}
+
+    def move(self, staged: Table, target: Table) -> None:
+        """Move all rows of *staged* to *target*, in one step for whoever reads it."""
+        if self._can_attach(target):
+            self._moves.attach(staged.name, target.database, target.name)
+        else:
+            self._engine.execute(f"INSERT INTO {target.sql} SELECT * FROM {staged.sql}", settings=ANY_PARTITIONS)
+
+    def _can_attach(self, target: Table) -> bool:
+        sql = (
+            "SELECT endsWith(engine, 'MergeTree') AND empty(dependencies_table) FROM system.tables "
+            "WHERE database = {d:String} AND name = {n:String}"
+        )
+        rows = self._engine.rows(sql, parameters={"d": target.database, "n": target.name})
+        return bool(rows and rows[0][0])  # When it is gone, the INSERT says so.
+
+    def _insert(self, table: Table, plan: Plan, where: str) -> None:
+        sql = plan.insert_statement(table, where)
+        self._engine.execute(sql, settings={**plan.source.settings, **OWN_SQL_SETTINGS, **INSERT_SETTINGS})
+
+    def quarantine(self, table: Table, plan: Plan, report: LoadReport) -> None:
+        """Put the rows that do not fit into the quarantine of *table*."""
+        names = ", ".join(quote_identifier(column.name) for column in plan.columns)
+        values = ", ".join(plan.source.cells[column.name].text for column in plan.columns)
+        bad_columns = ", ".join(
+            f"if({plan.fits_of(column)}, '', {quote_string(column.name)})" for column in plan.columns
+        )
+        reasons = ", ".join(f"if({plan.fits_of(column)}, '', {plan.reason_of(column)})" for column in plan.columns)
+        sql = (
+            f"INSERT INTO {table.quarantine.sql} ({names}, {', '.join(QUARANTINE_COLUMNS)}) "
+            f"SELECT {values}, arrayFilter(x -> x != '', [{bad_columns}]), arrayFilter(x -> x != '', [{reasons}]), "
+            f"{quote_string(report.import_id)}, now() "
+            f"FROM {plan.source.relation} WHERE {plan.source.is_record} AND NOT {plan.fits}"
+        )
+        self._engine.execute(sql, settings={**plan.source.settings, **OWN_SQL_SETTINGS})
+
+    def _account(self, source: Source, plan: Plan, report: LoadReport) -> None:
+        """Count what became of the rows and describe the first that were not stored."""
+        sql = (
+            f"SELECT countIf({source.is_record} AND {plan.fits}), countIf({source.is_record} AND NOT {plan.fits}), "
+            f"countIf(NOT {source.is_record}) FROM {source.relation}"
+        )
+        [[report.stored, report.quarantined, report.invalid]] = self._rows(source, sql)
+        reasons = ", ".join(f"if({plan.fits_of(column)}, '', {plan.reason_of(column)})" for column in plan.columns)
+        sql = (
+            f"SELECT DISTINCT arrayStringConcat(arrayFilter(x -> x != '', [{reasons}]), '; ') FROM {source.relation} "
+            f"WHERE {source.is_record} AND NOT {plan.fits} LIMIT {_MOST_MESSAGES}"
+        )
+        report.messages = [str(row[0]) for row in self._rows(source, sql)]
+        if report.invalid:
+            sql = (
+                f"SELECT substring(line, 1, 80) FROM {source.relation} WHERE NOT {source.is_record} "
+                f"LIMIT {_MOST_MESSAGES}"
+            )
+            report.messages += [f"not a JSON object: {row[0]}" for row in self._rows(source, sql)]
+
+    def _count(self, source: Source, relation: str) -> int:
+        [[count]] = self._rows(source, f"SELECT count() FROM {relation}")
+        return int(count)
+
+    def _rows(self, source: Source, sql: str) -> list[list[Any]]:
+        settings: Mapping[str, Setting] = {
+            **source.settings,
+            **OWN_SQL_SETTINGS,
+            "output_format_json_quote_64bit_integers": 0,
+        }
+        data = self._engine.execute(sql, settings=settings, output_format="JSONCompactEachRow")
+        return [json.loads(line.decode("utf-8", "replace")) for line in data.splitlines() if line]
+
+
+class Plan:
+    """The expressions of one load."""
+
+    def __init__(self, source: Source, columns: Sequence[Column]) -> None:
+        self.source = source
+        self.columns = [column for column in columns if column.name in source.cells]
+        self.fits = "(" + (" AND ".join(self.fits_of(column) for column in self.columns) or "1") + ")"
+
+    def fits_of(self, column: Column) -> str:
+        """Return whether a row has a value that fits the column."""
+        cell: Cell = self.source.cells[column.name]
+        fits = f"ifNull({cell.conversion.fits}, 0)"
+        if column.nullable or column.default or self.source.empty_fits or "(Nullable(" in column.type[:24]:
+            return f"({cell.missing} OR {fits})"
+        return f"(NOT {cell.missing} AND {fits})"
+
+    def insert_statement(self, table: Table, where: str) -> str:
+        """Return the statement that stores the rows that *where* keeps."""
+        names = ", ".join(quote_identifier(column.name) for column in self.columns)
+        values = ", ".join(self.value_of(column) for column in self.columns)
+        return f"INSERT INTO {table.sql} ({names}) SELECT {values} FROM {self.source.relation} WHERE {where}"
+
+    def value_of(self, column: Column) -> str:
+        """Return the value to store; NULL stands for none."""
+        cell: Cell = self.source.cells[column.name]
+        if not type_name(column.type).is_composite:
+            return f"if({cell.missing}, NULL, {cell.conversion.value})"
+        absent = f"CAST({column.default_expression or 'defaultValueOfTypeName(' + quote_string(column.type) + ')'}, "
+        return f"if({cell.missing}, {absent}{quote_string(column.type)}), {cell.conversion.value})"
+
+    def reason_of(self, column: Column) -> str:
+        """Return the sentence about a value that does not fit."""
+        cell: Cell = self.source.cells[column.name]
+        name, type_ = quote_string(column.name), quote_string(column.full_type)
+        return (
+            f"if({cell.missing}, concat('value is missing on column \\'', {name}, '\\', which is not Nullable'), "
+            f"concat('value \\'', substringUTF8(ifNull({cell.text}, ''), 1, 200), '\\' on column \\'', {name}, "
+            f"'\\' is not ', {type_}))"
+        )

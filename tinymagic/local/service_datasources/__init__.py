@@ -1,0 +1,1 @@
+"""The database ``tinybird``: what happened, noted and kept."""

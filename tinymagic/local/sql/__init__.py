@@ -1,0 +1,1 @@
+"""What SQL may run, and what it names: asked of the engine's own parser."""

@@ -1,0 +1,1 @@
+"""A Data Source as a table: schema text, types, engines, changes."""
