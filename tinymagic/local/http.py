@@ -8,9 +8,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
+import anyio
+import anyio.to_thread
+from anyio.lowlevel import RunVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -27,6 +31,11 @@ _Result = TypeVar("_Result")
 
 #: Bodies below this are not worth the work of compression.
 GZIP_FROM_BYTES = 1_400
+
+#: Imports and changes that are at work or wait for their turn; more wait for a thread.
+_WRITER_THREADS = 40
+
+_writers_of_loop: RunVar[anyio.CapacityLimiter | None] = RunVar("writers")
 
 #: A request whose client is looked for this often (seconds) while its query runs.
 _DISCONNECT_POLL_S = 0.25
@@ -58,6 +67,23 @@ def request_facts(request: Request) -> RequestFacts:
 async def in_thread(call: Callable[..., _Result], *arguments: Any, **named: Any) -> _Result:
     """Run blocking work (engine, catalogue, files) in a thread and wait for it without blocking other requests."""
     return await run_in_threadpool(call, *arguments, **named)
+
+
+async def in_thread_to_write(call: Callable[..., _Result], *arguments: Any, **named: Any) -> _Result:
+    """Like `in_thread`, for work that may wait long for its turn at a Data Source.
+
+    It has threads of its own, so that those who wait do not keep queries from being answered.
+    """
+    return await anyio.to_thread.run_sync(partial(call, *arguments, **named), limiter=_writers())
+
+
+def _writers() -> anyio.CapacityLimiter:
+    """Return the limit of the running event loop."""
+    limiter = _writers_of_loop.get(None)
+    if limiter is None:
+        limiter = anyio.CapacityLimiter(_WRITER_THREADS)
+        _writers_of_loop.set(limiter)
+    return limiter
 
 
 async def in_thread_until_gone(request: Request, call: Callable[[], _Result], give_up: Callable[[], None]) -> _Result:

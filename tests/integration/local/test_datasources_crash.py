@@ -239,7 +239,7 @@ class House:
         self.datasources = DataSourcesService(self.engine, self.catalog, Limits())
         jobs, operations = JobsService(self.catalog, self.engine), OperationsLog(None)
         self.imports = ImportService(self.datasources, jobs, operations)
-        self.changes = DataSourceChanges(self.datasources, jobs, operations)
+        self.changes = DataSourceChanges(self.datasources, operations)
 
     def create(self, name: str, **parameters: str) -> None:
         """Make a Data Source."""

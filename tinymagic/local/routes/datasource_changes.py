@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound
-from tinymagic.local.http import base_url, form_parameters, in_thread, json_response
+from tinymagic.local.http import base_url, form_parameters, in_thread, in_thread_to_write, json_response
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,20 +21,20 @@ async def update(request: Request, access: Access) -> Response:
     """Rename it, or change its attributes."""
     services, fields = await _asked(request)
     name = request.path_params["name"]
-    return json_response(await in_thread(services.changes.update, access.workspace, name, fields))
+    return json_response(await in_thread_to_write(services.changes.update, access.workspace, name, fields))
 
 
 async def alter(request: Request, access: Access) -> Response:
     """Change schema, description, TTL or indexes."""
     services, fields = await _asked(request)
     name = request.path_params["name"]
-    return json_response(await in_thread(services.changes.alter, access.workspace, name, fields))
+    return json_response(await in_thread_to_write(services.changes.alter, access.workspace, name, fields))
 
 
 async def truncate(request: Request, access: Access) -> Response:
     """Empty it."""
     services, _ = await _asked(request)
-    await in_thread(services.changes.truncate, access.workspace, request.path_params["name"])
+    await in_thread_to_write(services.changes.truncate, access.workspace, request.path_params["name"])
     return Response(status_code=205)
 
 
@@ -43,9 +43,9 @@ async def delete_rows(request: Request, access: Access) -> Response:
     services, fields = await _asked(request)
     name, condition = request.path_params["name"], fields.get("delete_condition", "")
     if _is_true(fields, "dry_run"):
-        rows = await in_thread(services.changes.count_rows, access.workspace, name, condition)
+        rows = await in_thread_to_write(services.deletions.count_rows, access.workspace, name, condition)
         return json_response({"rows_to_be_deleted": rows})
-    job = await in_thread(services.changes.start_deletion, access, name, condition)
+    job = await in_thread_to_write(services.deletions.start_deletion, access, name, condition)
     return json_response(_deletion_reply(services, job, request))
 
 
@@ -54,9 +54,11 @@ async def delete_rows_lightweight(request: Request, access: Access) -> Response:
     services, fields = await _asked(request)
     name = request.path_params["name"]
     if fields.get("wait", "true").lower() in ("false", "0"):
-        job = await in_thread(services.changes.start_lightweight_deletion, access, name, fields)
+        job = await in_thread_to_write(services.deletions.start_lightweight_deletion, access, name, fields)
         return json_response(_deletion_reply(services, job, request))
-    return json_response(await in_thread(services.changes.delete_lightweight, access.workspace, name, fields))
+    return json_response(
+        await in_thread_to_write(services.deletions.delete_lightweight, access.workspace, name, fields)
+    )
 
 
 async def exchange(request: Request, access: Access) -> Response:
@@ -65,7 +67,7 @@ async def exchange(request: Request, access: Access) -> Response:
     first, second = fields.get("datasource_a", ""), fields.get("datasource_b", "")
     if not first or not second:
         raise BadRequest("Give the names of two Data Sources in datasource_a and datasource_b.")
-    return json_response(await in_thread(services.changes.exchange, access.workspace, first, second))
+    return json_response(await in_thread_to_write(services.changes.exchange, access.workspace, first, second))
 
 
 async def share(request: Request, access: Access) -> Response:
@@ -73,7 +75,7 @@ async def share(request: Request, access: Access) -> Response:
     services, fields = await _asked(request)
     shared = request.method != "DELETE"
     name = request.path_params["name"]
-    return json_response(await in_thread(services.changes.share, access, name, fields, shared=shared))
+    return json_response(await in_thread_to_write(services.changes.share, access, name, fields, shared=shared))
 
 
 async def dependencies(request: Request, access: Access) -> Response:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound, PayloadTooLarge
 from tinymagic.local.files.file_formats import file_format_of
-from tinymagic.local.http import base_url, in_thread, json_response
+from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
 from tinymagic.local.ingest.imports import ImportRequest
 from tinymagic.local.services.importing import MODES
 
@@ -66,7 +66,9 @@ async def load(request: Request, access: Access) -> Response:
         if url:
             job = await in_thread(services.imports.start, access, mode, asked)
             return json_response(_job_reply(services, job, request), headers=rate)
-        return json_response(await in_thread(services.imports.run, access.workspace, mode, asked), headers=rate)
+        return json_response(
+            await in_thread_to_write(services.imports.run, access.workspace, mode, asked), headers=rate
+        )
     finally:
         received.discard()
 
@@ -109,7 +111,7 @@ async def drop(request: Request, access: Access) -> Response:
     dry, force = (parameters.get(name, "").lower() in ("true", "1") for name in ("dry_run", "force"))
     if dry:
         return json_response({"dependent_pipes": ""})
-    await in_thread(services.changes.drop, access.workspace, record.id, force=force)
+    await in_thread_to_write(services.changes.drop, access.workspace, record.id, force=force)
     return Response(status_code=204)
 
 

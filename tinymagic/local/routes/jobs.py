@@ -60,11 +60,15 @@ def _record(service: JobsService, request: Request, access: Access) -> JobRecord
 
 
 def _may_see(access: Access, job: JobRecord) -> bool:
-    """A token that creates Data Sources or Pipes sees all jobs; one that appends only those it started."""
-    if access.allows("DATASOURCES:CREATE") or access.allows("PIPES:CREATE"):
+    """Who creates Data Sources sees all jobs, who creates Pipes those of Pipes, who appends the imports it started."""
+    if access.allows("DATASOURCES:CREATE"):
         return True
-    return job.kind == "import" and job.token_id == access.token.id
+    if job.kind == "import":
+        return job.token_id == access.token.id
+    return job.kind in _JOBS_OF_PIPES and access.allows("PIPES:CREATE")
 
+
+_JOBS_OF_PIPES = ("populateview", "copy", "sink")
 
 _SEEING = ["DATASOURCES:CREATE", "PIPES:CREATE", "DATASOURCES:APPEND"]
 

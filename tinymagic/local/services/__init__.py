@@ -15,6 +15,7 @@ from tinymagic.local.sql.gate import SqlGate
 from .analyze import AnalyzeService
 from .datasource_changes import DataSourceChanges
 from .datasources import DataSourcesService
+from .deletions import Deletions
 from .events import EventsService
 from .importing import ImportService
 from .jobs import JobsService
@@ -46,6 +47,7 @@ class Services:
     datasources: DataSourcesService
     imports: ImportService
     changes: DataSourceChanges
+    deletions: Deletions
     jobs: JobsService
     events: EventsService
     analyze: AnalyzeService
@@ -78,7 +80,8 @@ class Services:
             query=QueryService(engine, gate, catalog, limits, datasources, service_log),
             datasources=datasources,
             imports=ImportService(datasources, jobs, operations),
-            changes=DataSourceChanges(datasources, jobs, operations),
+            changes=DataSourceChanges(datasources, operations),
+            deletions=Deletions(datasources, jobs, operations),
             jobs=jobs,
             events=EventsService(engine, catalog, limits, datasources, service_log),
             analyze=AnalyzeService(engine, datasources.spool, limits),

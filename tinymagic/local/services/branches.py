@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tinymagic.local.catalog import Catalog, DataSourceRecord, JobRecord
     from tinymagic.local.engine import Engine
 
-    from .jobs import JobsService, RunningJob
+    from .jobs import JobsService
+    from .running_job import RunningJob
 
 #: What ``data`` takes; empty copies no rows.
 DATA = ("", "last_partition", "all_partitions")

@@ -1,15 +1,14 @@
-"""Changes of Data Sources that exist: alter, rename, truncate, delete rows, exchange, share (``datasources.md`` 4)."""
+"""Changes of Data Sources that exist: alter, rename, truncate, exchange, share, drop (``datasources.md`` section 4)."""
 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import NameTaken
-from tinymagic.local.engine import EngineError, quote_string
-from tinymagic.local.errors import ApiError, BadRequest, Conflict, Forbidden, NotFound
+from tinymagic.local.engine import EngineError
+from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
 from tinymagic.local.ingest.imports import DATASOURCES_PAGE, plain_reason
 from tinymagic.local.ingest.loader import Table
 from tinymagic.local.tables.alteration import AlterationError, alter_columns, alter_indexes
@@ -17,25 +16,16 @@ from tinymagic.local.tables.definition import check_columns, index_definition, r
 from tinymagic.local.tables.schema import parse_schema, print_schema
 
 from .datasources import SHARED_WITH
-from .jobs import JobCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import DataSourceRecord, JobRecord, Workspace
+    from tinymagic.local.catalog import DataSourceRecord, Workspace
     from tinymagic.local.tables.alteration import Alteration
 
     from .datasources import DataSourcesService
-    from .jobs import JobsService, RunningJob
     from .operations import OperationsLog
-
-#: How often a deletion is asked how far it is, seconds.
-_POLL_S = 0.05
-
-_PROJECTION_MODES = ("throw", "drop", "rebuild")
-
-_DELETION_GOES_ON = "The engine goes on deleting the rows; look whether they are gone before starting it again."
 
 _EXCHANGED = ("schema", "engine", "indexes", "type", "headers")
 
@@ -43,13 +33,12 @@ _EXCHANGED = ("schema", "engine", "indexes", "type", "headers")
 class DataSourceChanges:
     """Changes Data Sources, each change whole or not at all."""
 
-    def __init__(self, datasources: DataSourcesService, jobs: JobsService, operations: OperationsLog) -> None:
+    def __init__(self, datasources: DataSourcesService, operations: OperationsLog) -> None:
         self._datasources = datasources
         self._engine = datasources.engine
         self._catalog = datasources.catalog
         self._expressions = datasources.expressions
-        self._jobs = jobs
-        self._operations = operations
+        self._watched = operations.watched
 
     # Attributes and schema
 
@@ -85,7 +74,10 @@ class DataSourceChanges:
             BadRequest: nothing changes, or it cannot be done in place; nothing was done.
         """
         dry = fields.get("dry", "").lower() in ("true", "1")
-        with self._datasources.changing(workspace, name_or_id) as record, self._noted(workspace, "alter", record):
+        with (
+            self._datasources.changing(workspace, name_or_id) as record,
+            self._watched(workspace, "alter", record),
+        ):
             steps, changes = self._alteration(record, fields)
             if not steps.operations:
                 raise BadRequest("There were no operations to perform", documentation=DATASOURCES_PAGE)
@@ -118,7 +110,7 @@ class DataSourceChanges:
                 "it first, or add force=true.",
                 documentation=DATASOURCES_PAGE,
             )
-        with self._noted(workspace, "delete", record):
+        with self._watched(workspace, "delete", record):
             self._datasources.drop(workspace, record.id)
 
     def readers(self, record: DataSourceRecord) -> list[str]:
@@ -141,7 +133,8 @@ class DataSourceChanges:
         with (
             self._datasources.changing(workspace, low.id) as low,
             self._datasources.changing(workspace, high.id) as high,
-            self._noted(workspace, "exchange", low),
+            self._watched(workspace, "exchange", low),
+            self._watched(workspace, "exchange", high),
         ):
             self._swap(workspace, low, high)
         names = [self._datasources.get(workspace, each.id)["name"] for each in records]
@@ -155,63 +148,13 @@ class DataSourceChanges:
         Raises:
             NotFound: there is none.
         """
-        with self._datasources.changing(workspace, name_or_id) as record, self._noted(workspace, "truncate", record):
+        with (
+            self._datasources.changing(workspace, name_or_id) as record,
+            self._watched(workspace, "truncate", record),
+        ):
             if record.engine["engine"] != "Null":  # It keeps no rows, and the engine would refuse.
                 table = Table(workspace.database, record.name)
                 self._engine.execute(f"TRUNCATE TABLE {table.sql} SETTINGS alter_sync = 2")
-
-    def count_rows(self, workspace: Workspace, name_or_id: str, condition: str) -> int:
-        """Return how many rows a deletion would remove (``dry_run``).
-
-        Raises:
-            NotFound: there is no such Data Source.
-            BadRequest: the condition cannot be used.
-        """
-        record = self._datasources.record(workspace, name_or_id)
-        return self._count(workspace, record, self._condition(record, condition))
-
-    def start_deletion(self, access: Access, name_or_id: str, condition: str) -> JobRecord:
-        """Delete rows in a job, by rewriting the parts that hold them.
-
-        Raises:
-            NotFound: there is no such Data Source.
-            BadRequest: the condition cannot be used.
-        """
-        workspace = access.workspace
-        record = self._datasources.record(workspace, name_or_id)
-        checked = self._condition(record, condition)
-        self._count(workspace, record, checked)
-        return self._deletion_job(
-            access, record, condition, lambda job: self._delete(job, workspace, record.id, checked)
-        )
-
-    def start_lightweight_deletion(self, access: Access, name_or_id: str, options: Mapping[str, str]) -> JobRecord:
-        """Delete rows in a job by marking them (``/v1``). *options* as for `delete_lightweight`."""
-        workspace = access.workspace
-        record = self._datasources.record(workspace, name_or_id)
-        statement = self._lightweight(workspace, record, options)
-
-        def work(job: RunningJob) -> None:
-            job.commit()
-            reply = self._run_lightweight(workspace, record.id, statement)
-            job.update(rows_affected=reply["rows_affected"], mutation=reply["mutation"])
-
-        return self._deletion_job(access, record, options.get("delete_condition", ""), work)
-
-    def delete_lightweight(self, workspace: Workspace, name_or_id: str, options: Mapping[str, str]) -> dict[str, Any]:
-        """Delete rows by marking them and return how many.
-
-        Args:
-            workspace: where.
-            name_or_id: which.
-            options: ``delete_condition``; ``partition``, an expression; ``projection_mode``.
-
-        Raises:
-            NotFound: there is no such Data Source.
-            BadRequest: an option cannot be used.
-        """
-        record = self._datasources.record(workspace, name_or_id)
-        return self._run_lightweight(workspace, record.id, self._lightweight(workspace, record, options))
 
     # Sharing
 
@@ -267,7 +210,7 @@ class DataSourceChanges:
         self._datasources.new_name(workspace, name)
         with (
             self._datasources.changing(workspace, record.id) as record,
-            self._noted(workspace, "rename", record) as note,
+            self._watched(workspace, "rename", record) as note,
             self._datasources.naming(workspace, name),
         ):
             if name == record.name:
@@ -355,151 +298,3 @@ class DataSourceChanges:
             changes={key: getattr(high, key) for key in _EXCHANGED},
             other={"id": high.id, "changes": {key: getattr(low, key) for key in _EXCHANGED}},
         )
-
-    def _condition(self, record: DataSourceRecord, text: str) -> str:
-        if not text.strip():
-            raise BadRequest(
-                "The parameter 'delete_condition' is missing: it says which rows to delete, for instance "
-                "delete_condition=country='ES'.",
-                documentation=DATASOURCES_PAGE,
-            )
-        if record.engine["engine"] == "Null":
-            raise BadRequest("Rows cannot be deleted: the engine Null keeps none.", documentation=DATASOURCES_PAGE)
-        return self._expressions.checked(text, "delete_condition")
-
-    def _count(self, workspace: Workspace, record: DataSourceRecord, checked: str) -> int:
-        try:
-            table = Table(workspace.database, record.name)
-            [[count]] = self._engine.rows(f"SELECT countIf(ifNull({checked}, 0)) FROM {table.sql}")
-        except EngineError as error:
-            raise BadRequest(
-                f"The delete_condition cannot be used: {plain_reason(error.message)} ({error.name})",
-                documentation=DATASOURCES_PAGE,
-            ) from error
-        return int(count)
-
-    def _deletion_job(self, access: Access, record: DataSourceRecord, condition: str, work: Any) -> JobRecord:
-        return self._jobs.start(
-            access.workspace,
-            "delete_data",
-            work,
-            access=access,
-            datasource=record,
-            details={"datasource": {"id": record.id, "name": record.name}, "delete_condition": condition},
-            internals={"when_interrupted": _DELETION_GOES_ON},
-        )
-
-    def _delete(self, job: RunningJob, workspace: Workspace, record_id: str, condition: str) -> None:
-        """Have the engine rewrite the parts; a mutation cannot be undone, so the job cannot be cancelled from there."""
-        # Appends go on meanwhile. What copies the rows waits, as it would copy those that are not deleted yet.
-        with (
-            self._datasources.writing(workspace, record_id) as record,
-            self._noted(workspace, "delete", record) as note,
-        ):
-            table = Table(workspace.database, record.name)
-            count = self._count(workspace, record, condition)
-            note.update(rows=count, job_id=job.record.id)
-            job.commit()
-            if count:
-                self._engine.execute(f"ALTER TABLE {table.sql} DELETE WHERE {condition} SETTINGS mutations_sync = 0")
-            while count and (left := self._parts_left(table)) is not None:
-                total = max(left, int(job.record.details.get("parts", left)) or 1)
-                job.update(parts=total, progress_percentage=round(100 * (total - left) / total, 1))
-                time.sleep(_POLL_S)
-            described = self._datasources.get(workspace, record_id)
-        job.update(rows_affected=count, statistics=described["statistics"])
-
-    def _parts_left(self, table: Table) -> int | None:
-        """Return how many parts are to be rewritten; ``None`` when all are done.
-
-        Raises:
-            BadRequest: the engine says that it cannot do it. It has been told not to go on trying.
-        """
-        mine = f"database = {quote_string(table.database)} AND table = {quote_string(table.name)} AND NOT is_done"
-        sql = "SELECT parts_to_do, latest_fail_reason FROM system.mutations"
-        rows = self._engine.rows(f"{sql} WHERE {mine} ORDER BY latest_fail_reason DESC, create_time DESC LIMIT 1")
-        if not rows:
-            return None
-        left, reason = rows[0]
-        if reason:
-            self._engine.execute(f"KILL MUTATION WHERE {mine} AND latest_fail_reason != ''")
-            raise BadRequest(
-                f"The rows could not be deleted, or not all of them: {plain_reason(str(reason))}",
-                documentation=DATASOURCES_PAGE,
-            )
-        return int(left)
-
-    def _lightweight(
-        self, workspace: Workspace, record: DataSourceRecord, options: Mapping[str, str]
-    ) -> tuple[str, str, str]:
-        """Check the options; return condition, partition and settings as SQL."""
-        checked = self._condition(record, options.get("delete_condition", ""))
-        if options.get("dry_run", "").lower() in ("true", "1"):
-            raise BadRequest(
-                "dry_run cannot be used with a lightweight delete; POST /v0/datasources/{name}/delete has it."
-            )
-        self._count(workspace, record, checked)
-        partition = options.get("partition", "").strip()
-        if partition:
-            partition = self._expressions.checked(partition, "partition")
-        mode = options.get("projection_mode", "").strip().lower()
-        if mode and mode not in _PROJECTION_MODES:
-            raise BadRequest(f"projection_mode must be one of {', '.join(_PROJECTION_MODES)}, not {mode!r}.")
-        settings = "lightweight_deletes_sync = 2, mutations_sync = 2"
-        if mode:
-            settings += f", lightweight_mutation_projection_mode = {quote_string(mode)}"
-        return checked, partition, settings
-
-    def _run_lightweight(self, workspace: Workspace, record_id: str, statement: tuple[str, str, str]) -> dict[str, Any]:
-        condition, partition, settings = statement
-        with (
-            self._datasources.changing(workspace, record_id) as record,
-            self._noted(workspace, "delete", record) as note,
-        ):
-            table = Table(workspace.database, record.name)
-            where = f"ifNull({condition}, 0)"
-            place = f" IN PARTITION {partition}" if partition else ""
-            try:
-                scope = f" AND _partition_value = tuple({partition})" if partition else ""
-                sql = f"SELECT count(), uniqExact(_partition_id) FROM {table.sql} WHERE {where}{scope}"
-                [[count, partitions]] = self._engine.rows(sql)
-                if count:
-                    self._engine.execute(f"DELETE FROM {table.sql}{place} WHERE {condition} SETTINGS {settings}")
-            except EngineError as error:
-                raise BadRequest(
-                    f"The rows cannot be deleted: {plain_reason(error.message)} ({error.name})",
-                    documentation=DATASOURCES_PAGE,
-                ) from error
-            note.update(rows=int(count))
-        done = int(partitions)
-        mutation = {"partitions_scanned": done, "partitions_done": done, "partitions_in_progress": 0}
-        return {"rows_affected": int(count), "mutation": mutation}
-
-    @contextmanager
-    def _noted(self, workspace: Workspace, event_type: str, record: DataSourceRecord) -> Iterator[dict[str, Any]]:
-        """Note an operation, and whether it failed. What the block puts into the dict becomes options or columns."""
-        begin = time.perf_counter()
-        note: dict[str, Any] = {}
-        error = ""
-        try:
-            yield note
-        except (ApiError, EngineError) as failure:
-            error = failure.message
-            raise
-        except JobCancelled:
-            error = "The job was cancelled."
-            raise
-        except Exception:
-            error = "The server could not do it."
-            raise
-        finally:
-            columns = {key: note.pop(key) for key in ("rows", "job_id") if key in note}
-            self._operations.noted(
-                workspace,
-                event_type,
-                record,
-                elapsed_s=time.perf_counter() - begin,
-                error=error,
-                options={key: str(value) for key, value in note.items()},
-                **columns,
-            )

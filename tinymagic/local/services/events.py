@@ -131,6 +131,10 @@ class EventsService:
         if record is not None:
             access.require("DATASOURCES:APPEND", record.name)
             return record
+        if self._datasources.shared(access.workspace, name_or_id):
+            raise Forbidden(
+                f"Data Source {name_or_id!r} belongs to another workspace: it can be read here, not written."
+            )
         if access.allows("DATASOURCES:CREATE"):
             try:
                 self._datasources.new_name(access.workspace, name_or_id)

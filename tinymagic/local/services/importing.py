@@ -30,7 +30,7 @@ from tinymagic.local.ingest.loader import LoadReport, Table, staging_table
 from tinymagic.local.tables.definition import TableDefinition, define_table, read_schema
 from tinymagic.local.tables.schema import Column, parse_schema
 
-from .jobs import JobCancelled
+from .running_job import JobCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from tinymagic.local.files.file_reading import Layout
 
     from .datasources import DataSourcesService
-    from .jobs import JobsService, RunningJob
+    from .jobs import JobsService
     from .operations import OperationsLog
+    from .running_job import RunningJob
 
 MODES = ("create", "append", "replace")
 

@@ -29,6 +29,8 @@ from tinymagic.local.engine import DiskFull, EngineEnding, EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.ingest.imports import plain_reason
 
+from .running_job import JobCancelled, RunningJob
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -56,9 +58,6 @@ KINDS = ("import", "populateview", "copy", "sink", "delete_data", "query", "bran
 #: Parts of the object that are shown only when ``debug`` asks for them.
 _DEBUG_KEYS = ("blocks", "block_log", "hook_log")
 
-#: Progress is written down at most this often (seconds): each time is a write to disk.
-_PROGRESS_EVERY_S = 0.3
-
 #: How long a job counts as new, and how long the answer about such a job waits for its end, seconds.
 _NEW_S = 0.5
 _NEW_WAIT_S = 0.3
@@ -75,87 +74,6 @@ _NOTHING_STORED = "What it had not made visible by then was not stored; start it
 
 #: A time, and a zone whose plus was decoded to a blank.
 _BLANK_ZONE_RE = re.compile(r"(\d[T ]\d\d:\d\d\S*) (\d\d:?\d\d)$")
-
-
-class JobCancelled(Exception):  # noqa: N818 - says what happened
-    """Somebody asked for the end of this job, and it has changed nothing yet."""
-
-
-class RunningJob:
-    """What the work of a job may do with its job; one thread at a time."""
-
-    def __init__(self, service: JobsService, record: JobRecord) -> None:
-        self._service = service
-        self._lock = threading.Lock()
-        self._cancelled = threading.Event()
-        self._committed = False
-        self._written_at = 0.0
-        self.record = record
-
-    @property
-    def is_cancellable(self) -> bool:
-        """Whether asking for its end still can end it."""
-        return not self._committed and self.record.status in ("waiting", "working")
-
-    def update(self, **details: Any) -> None:
-        """Change fields of the API's object."""
-        with self._lock:
-            self._save(details={**self.record.details, **details})
-
-    def progress(self, percent: float) -> None:
-        """Say how much is done, 0 to 100; written down now and then only."""
-        moment = time.monotonic()
-        if moment - self._written_at >= _PROGRESS_EVERY_S:
-            self._written_at = moment
-            self.update(progress_percentage=round(min(100.0, max(0.0, percent)), 1))
-
-    def check(self) -> None:
-        """Stop here when the end of the job was asked for.
-
-        Raises:
-            JobCancelled: it was.
-        """
-        if self._cancelled.is_set():
-            raise JobCancelled
-
-    def commit(self) -> None:
-        """Say that the result becomes visible now: from here on the job goes to its end.
-
-        Raises:
-            JobCancelled: its end was asked for before.
-        """
-        with self._lock:
-            self.check()
-            self._committed = True
-
-    def cancel(self) -> bool:
-        """Ask for the end; ``False`` when it is too late."""
-        with self._lock:
-            if not self.is_cancellable:
-                return self.record.status == "cancelling"
-            self._cancelled.set()
-            self._save(status="cancelled" if self.record.status == "waiting" else "cancelling")
-        return True
-
-    def begin(self) -> bool:
-        """Leave the queue; ``False`` when it was cancelled there."""
-        with self._lock:
-            if self.record.status != "waiting":
-                return False
-            self._save(status="working", started_at=now())
-        return True
-
-    def end(self, status: str, error: str = "", errors: list[str] | None = None) -> None:
-        """Reach a final status."""
-        with self._lock:
-            details = {key: value for key, value in self.record.details.items() if key != "progress_percentage"}
-            if status == "done" and "progress_percentage" in self.record.details:
-                details["progress_percentage"] = 100
-            self._save(status=status, error=error, errors=errors or [], details=details)
-
-    def _save(self, **changes: Any) -> None:
-        self.record = replace(self.record, **changes, updated_at=now())
-        self._service.save(self.record, logged="status" in changes)
 
 
 #: A job, its work, and what happens instead when it is cancelled before.
@@ -228,7 +146,7 @@ class JobsService:
             datasource_id=datasource.id if datasource else "",
             pipe_id=pipe_id,
         )
-        running = RunningJob(self, record)
+        running = RunningJob(record, self._save)
         with self._lock:
             self._catalog.create_job(record)
             self._unfinished[record.id] = running
@@ -378,8 +296,7 @@ class JobsService:
             raise BadRequest(f"A job of the kind {record.kind!r} cannot be retried.", documentation=JOBS_PAGE)
         return again(access, record)
 
-    def save(self, record: JobRecord, *, logged: bool) -> None:
-        """Write a changed job down."""
+    def _save(self, record: JobRecord, logged: bool) -> None:
         self._catalog.update_job(record)
         if logged:
             self._note(record)
@@ -452,7 +369,7 @@ class JobsService:
     def _end_interrupted(self) -> None:
         for job in self._catalog.unfinished_jobs(FINAL_STATUSES):
             ended = replace(job, status="error", error=_interrupted(job), updated_at=now())
-            self.save(ended, logged=True)
+            self._save(ended, True)
 
     def _forget_old(self) -> None:
         self._catalog.delete_jobs(created_before=_hours_ago(2 * KEPT_HOURS))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import now
+from tinymagic.local.engine import EngineError
+from tinymagic.local.errors import ApiError
+
+from .running_job import JobCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tinymagic.local.catalog import DataSourceRecord, Workspace
     from tinymagic.local.ingest.loader import LoadReport
@@ -69,6 +75,35 @@ class OperationsLog:
                 **columns,
             },
         )
+
+    @contextmanager
+    def watched(self, workspace: Workspace, event_type: str, record: DataSourceRecord) -> Iterator[dict[str, Any]]:
+        """Note an operation, and whether it failed. What the block puts into the dict becomes options or columns."""
+        begin = time.perf_counter()
+        note: dict[str, Any] = {}
+        error = ""
+        try:
+            yield note
+        except (ApiError, EngineError) as failure:
+            error = failure.message
+            raise
+        except JobCancelled:
+            error = "The job was cancelled."
+            raise
+        except Exception:
+            error = "The server could not do it."
+            raise
+        finally:
+            columns = {key: note.pop(key) for key in ("rows", "job_id") if key in note}
+            self.noted(
+                workspace,
+                event_type,
+                record,
+                elapsed_s=time.perf_counter() - begin,
+                error=error,
+                options={key: str(value) for key, value in note.items()},
+                **columns,
+            )
 
     def failed(
         self,

@@ -26,6 +26,8 @@ _INDEX_TYPE_RE = re.compile(r"(minmax|set|bloom_filter|ngrambf_v1|tokenbf_v1)\s*
 #: Longest name: the engine makes file names of it, of the workspace's database and of the ending ``_quarantine``.
 MOST_NAME_CHARACTERS = 168
 
+_ID_RE = re.compile(r"t_[0-9a-f]{32}")
+
 #: How the server's own tables in a workspace's database begin.
 RESERVED_PREFIX = "_tm_"
 
@@ -89,6 +91,8 @@ def table_name_problem(name: str) -> str | None:
             f"The name {name[:30] + '...'!r} has {len(name)} characters, and a Data Source's has at most "
             f"{MOST_NAME_CHARACTERS}. Choose a shorter one."
         )
+    if _ID_RE.fullmatch(name):
+        return f"{name!r} looks like the id of a resource, so it cannot be a name. Choose another one."
     if name.lower().startswith(RESERVED_PREFIX):
         return (
             f"{name!r} begins with '{RESERVED_PREFIX}', which is kept for tables of the server. Choose another name, "
