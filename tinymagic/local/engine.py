@@ -8,7 +8,7 @@ Facts of chDB that shape this module (measured with 4.4, engine 26.9):
   afterwards. Reads take theirs from a pool, keyed by database and settings: with ``readonly=1`` a statement cannot
   change its session, so nothing of one request can leak into the next.
 * chDB runs *all* statements of a text. Text that a user wrote may only go through `read` and `parse`, which run with
-  ``readonly=1`` (no DDL, no INSERT, no ``file()``, no ``url()``), and only after `sql_gate` found it to be one
+  ``readonly=1`` (no DDL, no INSERT, no ``file()``, no ``url()``), and only after `sql.gate` found it to be one
   statement.
 * ``:memory:`` connections of one process share their data while at least one of them is open: `_keeper`.
 
@@ -40,7 +40,7 @@ _ReaderKey: TypeAlias = "tuple[str, tuple[tuple[str, Setting], ...]]"
 #: Operations that may run at the same time; more wait. Each may use every core, so more would only thrash.
 MAX_CONCURRENT = 16
 
-#: Databases of the engine itself, which no user may read except for the tables that `sql_gate` lists.
+#: Databases of the engine itself, which no user may read except for the tables that `sql.gate` lists.
 ENGINE_DATABASES = ("system", "information_schema", "INFORMATION_SCHEMA", "default")
 
 #: How texts of users are read. chDB takes a bare expression for a SELECT, which would turn typing mistakes into
@@ -259,7 +259,7 @@ class Engine:
         """Run one SELECT or DESCRIBE on a read-only connection of its own.
 
         Args:
-            sql: one statement; a text with several would run them all, so ask `sql_gate` first.
+            sql: one statement; a text with several would run them all, so ask `sql.gate` first.
             database: where bare table names are looked up.
             output_format: used when *sql* has no FORMAT clause.
             settings: ClickHouse settings, set before the connection becomes read-only.

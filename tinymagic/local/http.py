@@ -1,6 +1,6 @@
 """Small HTTP pieces that all routes share: JSON replies, parameters, bodies with a limit, work in threads.
 
-The only module beside `routes/`, `app.py` and `permissions.py` that knows Starlette.
+The only module beside `routes/`, `app.py` and `access.permissions` that knows Starlette.
 """
 
 from __future__ import annotations

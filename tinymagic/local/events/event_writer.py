@@ -3,8 +3,8 @@
 Theory of operation. There are two ways to read, the quicker one first:
 
 * Small requests whose every value plainly fits (`plain_events.py`) are read by the engine as typed rows.
-* Otherwise the lines are read as text and the expressions of `sources.py` decide. The statement throws at the first row
-  that does not fit; then the lines are asked one by one which do, and good and bad rows go their ways.
+* Otherwise the lines are read as text and the expressions of `ingest.sources` decide. The statement throws at the first
+  row that does not fit; then the lines are asked one by one which do, and good and bad rows go their ways.
 
 How rows get into the table in one step is the business of `insertion.py`.
 """

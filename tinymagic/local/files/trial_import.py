@@ -1,6 +1,6 @@
 """A sample read on trial: the first rows as a Data Source would return them, and types that hold all values.
 
-The engine reads the sample with the expressions of every import (`sources.py`), and writes nothing. A column whose
+The engine reads the sample with the expressions of every import (`ingest.sources`), and writes nothing. A column whose
 values it reads differently from the guess is widened, so that the file does not end in the quarantine of the Data
 Source that is made with these columns.
 

@@ -8,7 +8,7 @@ and have to see the rows.
 Theory of operation. `Loader.stage` first tries the fast way: one INSERT SELECT whose WHERE throws at the first row that
 does not fit. Almost always none does, and the file was read once. When it throws, the same expressions sort the rows:
 those that fit are staged, those that do not go to a second table with the reasons, and lines that are no records are
-counted. Both ways use the expressions of `sources.py`, so they cannot disagree about what fits.
+counted. Both ways use the expressions of `ingest.sources`, so they cannot disagree about what fits.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Getting rows in: create, append and replace, from a body or a URL, at once or as a job (``datasources.md`` 3).
 
 Every import is whole or not there. Rows are staged beside the Data Source and become visible in one step
-(`ingest.Loader`); until that step a job can be cancelled. What was imported is noted in
+(`ingest.loader.Loader`); until that step a job can be cancelled. What was imported is noted in
 ``tinybird.datasources_ops_log`` and ``tinybird.block_log``.
 """
 

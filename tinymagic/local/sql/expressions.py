@@ -1,7 +1,7 @@
 """Expressions of users that become part of our own statements: defaults, keys, TTLs, conditions, types.
 
 The text goes to the engine's parser as *data*; it must be one expression (no second statement, no FROM, no
-subquery) with functions that `sql_gate` lets through. What is put into a statement afterwards is never the text but
+subquery) with functions that `sql.gate` lets through. What is put into a statement afterwards is never the text but
 the tree written back by the parser, so a comment or a parenthesis cannot reach out of its place.
 """
 

@@ -18,7 +18,7 @@ Two steps, because the first depends on the text only and is cached:
 `Statement.reads` are the tables as the service's own parser counts them (``tests/conformance/test_gate.py`` compares).
 `SqlGate.renamed` writes a statement with other tables in their place, again through the tree.
 
-What the gate does not know it refuses: kinds of nodes (`sql_reading`) as well as names. Behind it stands the engine's
+What the gate does not know it refuses: kinds of nodes (`sql.reading`) as well as names. Behind it stands the engine's
 ``readonly`` (see `engine.py`), which alone would stop writes and table functions, but not the function ``file()``.
 """
 

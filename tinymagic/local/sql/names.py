@@ -1,6 +1,6 @@
 """Which tables, functions and settings a statement may name: the lists, and the refusals in the service's words.
 
-Pure. `sql_gate` finds the names; here is what they are worth. Source: ``query.md`` section 2, and what else an engine
+Pure. `sql.gate` finds the names; here is what they are worth. Source: ``query.md`` section 2, and what else an engine
 on the user's own machine must not do.
 """
 

@@ -12,7 +12,7 @@ from tinymagic.local.errors import BadRequest
 from .alteration import column_definition
 from .schema import Column, SchemaError, parse_schema
 from .table_engine import TableEngine, TableEngineError, table_engine
-from .type_names import closing_parenthesis, without_nullable
+from .type_names import closing_parenthesis, split_commas, without_nullable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,9 +150,9 @@ def _checked_column(column: Column, expressions: Expressions) -> Column:
 
 
 def _bare(text: str) -> str:
-    """Take the parentheses off that the check put around a whole expression."""
-    if text.startswith("(") and closing_parenthesis(text, 0) == len(text) - 1 and "," not in text:
-        return text[1:-1]
+    """Take the parentheses off that the check put around a whole expression; those of a tuple stay."""
+    while text.startswith("(") and closing_parenthesis(text, 0) == len(text) - 1 and len(split_commas(text[1:-1])) == 1:
+        text = text[1:-1]
     return text
 
 
@@ -180,5 +180,5 @@ def _index(line: str, expressions: Expressions) -> dict[str, Any]:
             f"indexes: {line.strip()!r} is not an index. Write: name expression TYPE minmax | set(n) | "
             "bloom_filter(p) | ngrambf_v1(...) | tokenbf_v1(...) GRANULARITY n."
         )
-    expression = expressions.checked(match[2], "indexes")
+    expression = _bare(expressions.checked(match[2], "indexes"))
     return {"name": match[1], "expr": expression, "type_full": match[3].strip(), "granularity": int(match[4])}
