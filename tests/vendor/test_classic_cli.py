@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 RICH_DATAFILE = """TOKEN "rich_append" APPEND
 TOKEN "rich_read" READ
 
-TAGS "hot, cold"
+TAGS "cold, hot"
 
 DESCRIPTION >
     With everything
