@@ -300,9 +300,8 @@ CHANGES: dict[str, Callable[[House], object]] = {
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Catalog]]:
-    """An engine and a catalogue of their own."""
-    folder = tmp_path_factory.mktemp("house")
-    engine, catalog = Engine(folder / "engine"), Catalog(folder / "catalog")
+    """An engine and a catalogue. In memory: a process has one data path, and other tests are in it too."""
+    engine, catalog = Engine(None), Catalog(tmp_path_factory.mktemp("house") / "catalog")
     yield engine, catalog
     engine.close()
     catalog.close()
