@@ -112,7 +112,8 @@ def _serve(options: argparse.Namespace, stack: contextlib.ExitStack, held: conte
     port = int(listener.getsockname()[1])
     engine, catalog = _open(folder)
     stack.callback(catalog.close)
-    stack.callback(engine.close)
+    if folder is not None:  # What is in memory only need not be tidied up, which takes seconds with many tables.
+        stack.callback(engine.close)
 
     from .app import create_app
     from .limits import Limits
@@ -148,6 +149,7 @@ def _serve(options: argparse.Namespace, stack: contextlib.ExitStack, held: conte
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     ending = _Ending(engine)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     _stop_work_on_shutdown(server, ending)
     if options.with_parent:
         _end_with(parent, server, ending)
@@ -191,10 +193,8 @@ class _Ending:
                 return
             self._begun = True
         threading.Thread(target=self._stop_work, name="stop-work", daemon=True).start()
-        # Not the same thread: the engine may keep that one waiting.
-        last = threading.Timer(_LAST_RESORT_S, _leave, (1,))
-        last.daemon = True
-        last.start()
+        # Not a thread: the engine may hold the interpreter's lock while it closes. The kernel keeps this one.
+        signal.setitimer(signal.ITIMER_REAL, _LAST_RESORT_S)
 
     def _stop_work(self) -> None:
         since = time.monotonic()

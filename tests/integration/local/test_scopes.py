@@ -33,6 +33,7 @@ CONTRACT = [
     ("GET", r"/v0/datasources(/\{name\})?", READ),
     ("POST", r"/v0/datasources|/v1/datasources/\{name\}/append", APPEND),
     ("DELETE", r"/v0/datasources/\{name\}", CREATE | {"DATASOURCES:DROP"}),
+    ("POST|DELETE", r"/v0/datasources/\{name\}/share", ADMIN),
     ("GET|POST|PUT|DELETE", r"/v[01]/datasources/.*", CREATE),
     ("GET", r"/v0/dependencies", READ),
     ("GET", r"/v[01]/pipes", READ | {"PIPES:READ", "PIPES:CREATE"}),

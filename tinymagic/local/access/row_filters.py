@@ -18,6 +18,7 @@ from tinymagic.local.sql.expressions import Expressions
 if TYPE_CHECKING:
     from tinymagic.local.catalog import Workspace
     from tinymagic.local.engine import Engine
+    from tinymagic.local.sql.gate import SqlGate
 
 TOKENS_PAGE = "/api-reference/token-api"
 
@@ -41,9 +42,9 @@ FILTERED_QUERY_SETTINGS = {
 class RowFilters:
     """Checks filters with *engine*."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, gate: SqlGate | None = None) -> None:
         self._engine = engine
-        self._expressions = Expressions(engine)
+        self._expressions = Expressions(engine, gate)
         self._remembered: OrderedDict[tuple[str, str, str], str] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -157,7 +157,7 @@ class EventWriter:
             except EngineError as failure:
                 if len(bodies) == 1:
                     return [_refusal(failure)]
-        if not verdicts:
+        if not verdicts or all(b"1" in each or b"0" in each for each in verdicts):
             # The engine does not tell which of them it cannot read; the others must not suffer.
             return [self._write_any(target, table, [body], fields)[0] for body in bodies]
         kept = [body for body, each in zip(bodies, verdicts, strict=True) if b"1" in each or b"0" in each]

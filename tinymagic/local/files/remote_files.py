@@ -121,6 +121,15 @@ def check_url(url: str) -> None:
     _checked(url)
 
 
+def shown_url(url: str) -> str:
+    """Return a URL for people and logs: without user, password and query string, which may be secret.
+
+    Raises:
+        UploadError: it is no address of ``http://`` or ``https://``.
+    """
+    return _shown(_checked(url))
+
+
 class _Reading:
     """The body of one response on its way to a file."""
 

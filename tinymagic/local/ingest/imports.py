@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import quote_identifier
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.flags import flag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,6 @@ _STAGED_RE = re.compile(
 )
 _WORKSPACE_RE = re.compile(rf"{_QUOTED}\bw_[0-9a-f]{{32}}{_QUOTED}\.")
 _PATH_RE = re.compile(r"(?<![\w/.])(?:file://)?/(?:[\w.+@~-]+/)+[0-9a-f]{32}\b")
-_TRUE = ("true", "1", "yes")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ImportRequest:
 
     def is_true(self, parameter: str) -> bool:
         """Whether a flag is set."""
-        return self.parameters.get(parameter, "").lower() in _TRUE
+        return flag(self.parameters, parameter)
 
 
 def check_jsonpaths(columns: Sequence[Column], request: ImportRequest) -> None:

@@ -74,7 +74,7 @@ class Insertion:
                 self._loader.move(staged, target)
             return "".join(errors)
         finally:
-            self._loader.drop(staged)
+            self._loader.discard(staged)
 
 
 @contextmanager

@@ -14,11 +14,12 @@ counted. Both ways use the expressions of `ingest.sources`, so they cannot disag
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.engine import EngineError, quote_identifier, quote_string
+from tinymagic.local.engine import DiskFull, EngineEnding, EngineError, quote_identifier, quote_string
 from tinymagic.local.tables.schema import QUARANTINE_COLUMNS, Column
 from tinymagic.local.tables.type_names import type_name
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from tinymagic.local.engine import Engine, Setting
 
     from .sources import Cell, Source
+
+logger = logging.getLogger("tinymagic.local")
 
 STAGING_DATABASE = "_tm_staging"
 
@@ -129,6 +132,17 @@ class Loader:
         with self._engine.cleaning():
             for table in tables:
                 self._engine.execute(f"DROP TABLE IF EXISTS {table.sql} SYNC")
+
+    def discard(self, *tables: Table) -> None:
+        """Drop staging tables after the fact: that it cannot be done changes nothing of what happened before.
+
+        What stays is dropped at the next start.
+        """
+        for table in tables:
+            try:
+                self.drop(table)
+            except (EngineError, DiskFull, EngineEnding) as error:
+                logger.warning("A staging table could not be dropped: %s", type(error).__name__)
 
     def empty(self, *tables: Table) -> None:
         """Remove all rows."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tinymagic.local.access.permissions import Access, guarded
-from tinymagic.local.http import in_thread, json_response
+from tinymagic.local.http import in_thread_to_write, json_response
 from tinymagic.local.services.analyze import AnalyzeRequest
 
 from .uploads import receive
@@ -25,7 +25,9 @@ async def analyze(request: Request, _: Access) -> Response:
     limits = replace(service.limits, body_bytes=service.limits.parquet_upload_bytes)
     received = await receive(request, service.spool, limits)
     try:
-        return json_response(await in_thread(service.analyze, AnalyzeRequest(received.parameters, received.path)))
+        return json_response(
+            await in_thread_to_write(service.analyze, AnalyzeRequest(received.parameters, received.path))
+        )
     finally:
         received.discard()
 

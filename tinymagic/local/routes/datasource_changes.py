@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound
+from tinymagic.local.flags import flag
 from tinymagic.local.http import base_url, form_parameters, in_thread, in_thread_to_write, json_response
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ async def delete_rows(request: Request, access: Access) -> Response:
     """Delete rows by condition in a job, or count them (``dry_run``)."""
     services, fields = await _asked(request)
     name, condition = request.path_params["name"], fields.get("delete_condition", "")
-    if _is_true(fields, "dry_run"):
+    if flag(fields, "dry_run"):
         rows = await in_thread_to_write(services.deletions.count_rows, access.workspace, name, condition)
         return json_response({"rows_to_be_deleted": rows})
     job = await in_thread_to_write(services.deletions.start_deletion, access, name, condition)
@@ -53,7 +54,7 @@ async def delete_rows_lightweight(request: Request, access: Access) -> Response:
     """Mark rows as deleted (``/v1``), at once or in a job."""
     services, fields = await _asked(request)
     name = request.path_params["name"]
-    if fields.get("wait", "true").lower() in ("false", "0"):
+    if not flag(fields, "wait", default=True):
         job = await in_thread_to_write(services.deletions.start_lightweight_deletion, access, name, fields)
         return json_response(_deletion_reply(services, job, request))
     return json_response(
@@ -99,10 +100,6 @@ async def _asked(request: Request) -> tuple[Services, dict[str, str]]:
     return request.app.state.services, await form_parameters(request)
 
 
-def _is_true(fields: dict[str, str], name: str) -> bool:
-    return fields.get(name, "").lower() in ("true", "1")
-
-
 def _deletion_reply(services: Services, job: JobRecord, request: Request) -> dict[str, Any]:
     view = services.jobs.view(job, base_url(request))
     ids = dict.fromkeys(("id", "job_id", "delete_id"), job.id)
@@ -118,7 +115,7 @@ ROUTES = [
     guarded("/v0/datasources/{name}/truncate", truncate, methods=["POST"], needs=_CREATE),
     guarded("/v0/datasources/{name}/delete", delete_rows, methods=["POST"], needs=_CREATE),
     guarded("/v1/datasources/{name}/delete", delete_rows_lightweight, methods=["POST"], needs=_CREATE),
-    guarded("/v0/datasources/{name}/share", share, methods=["POST", "DELETE"], needs=_CREATE),
+    guarded("/v0/datasources/{name}/share", share, methods=["POST", "DELETE"], needs=["ADMIN"]),
     guarded("/v0/datasources/{name}/scheduling/state", no_connector, methods=["GET", "PUT"], needs=_CREATE),
     guarded("/v0/datasources/{name}/scheduling/runs", no_connector, methods=["POST"], needs=_CREATE),
     guarded("/v0/datasources/{name}/sample", no_connector, methods=["POST"], needs=_CREATE),

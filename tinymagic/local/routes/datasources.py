@@ -9,6 +9,7 @@ from starlette.responses import Response
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound, PayloadTooLarge
 from tinymagic.local.files.file_formats import file_format_of
+from tinymagic.local.flags import flag
 from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
 from tinymagic.local.ingest.imports import ImportRequest
 from tinymagic.local.services.importing import MODES
@@ -107,9 +108,8 @@ async def drop(request: Request, access: Access) -> Response:
     record = await in_thread(services.datasources.record, access.workspace, request.path_params["name"])
     if not access.allows("DATASOURCES:CREATE"):
         access.require("DATASOURCES:DROP", record.name)
-    parameters = request.query_params
-    dry, force = (parameters.get(name, "").lower() in ("true", "1") for name in ("dry_run", "force"))
-    if dry:
+    force = flag(request.query_params, "force")
+    if flag(request.query_params, "dry_run"):
         return json_response({"dependent_pipes": ""})
     await in_thread_to_write(services.changes.drop, access.workspace, record.id, force=force)
     return Response(status_code=204)

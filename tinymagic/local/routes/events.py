@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import ApiError, BadRequest, PayloadTooLarge
 from tinymagic.local.events.event_bodies import EVENTS_PAGE, FORMATS, read_events
-from tinymagic.local.http import check_length, in_thread, json_response
+from tinymagic.local.http import check_length, in_thread, in_thread_to_write, json_response
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -86,7 +86,7 @@ class _Request:
         with self._service.room(size if self._limit is None else min(size, self._limit)) as share:
             body = await _body(self._request, self._limit, share)
             self._received_bytes = len(body)
-            return await asyncio.wrap_future(await in_thread(self._submit, body, share, admit=small))
+            return await asyncio.wrap_future(await in_thread_to_write(self._submit, body, share, admit=small))
 
     def note_refusal(self, status: int) -> None:
         """Note that the request was not carried out."""

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import ApiError, BadRequest
+from tinymagic.local.flags import flag
 from tinymagic.local.http import accepts_gzip, compressed, in_thread_until_gone, read_body, request_facts
 from tinymagic.local.service_datasources.traffic import Traffic
 from tinymagic.local.services.query import OUTPUT_SETTINGS, QueryReply, QueryRequest
@@ -68,7 +69,7 @@ async def run_sql(request: Request, access: Access) -> Response:
         parameters={name: value for name, value in parameters.items() if name not in RESERVED_PARAMETERS},
         settings=_output_settings(parameters),
         pipeline=_text(parameters.get("pipeline"), "pipeline"),
-        explain=_is_true(parameters.get("explain")),
+        explain=flag(parameters, "explain"),
         method=request.method,
         query_id=query_id,
     )
@@ -139,10 +140,6 @@ def _text(value: Any, name: str = "q") -> str:
     if not isinstance(value, str):
         raise BadRequest(f"The value of {name} must be a text.", documentation=QUERY_PAGE)
     return value
-
-
-def _is_true(value: Any) -> bool:
-    return str(value).lower() in ("true", "1")
 
 
 def _output_settings(parameters: dict[str, Any]) -> dict[str, int]:

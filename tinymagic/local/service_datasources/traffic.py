@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
-
-from tinymagic.local.catalog import now
 
 from .log import without_token
 
@@ -69,7 +68,7 @@ class Traffic:
             "endpoint_errors",
             self.access.workspace.id,
             {
-                "start_datetime": now()[:19],
+                "start_datetime": _before(duration_s),
                 "request_id": self.facts.request_id,
                 "pipe_id": self.pipe_id,
                 "pipe_name": self.pipe_name,
@@ -86,7 +85,7 @@ class Traffic:
             "pipe_stats_rt",
             self.access.workspace.id,
             {
-                "start_datetime": now()[:19],
+                "start_datetime": _before(duration_s),
                 "pipe_id": self.pipe_id,
                 "pipe_name": self.pipe_name,
                 # The service has the id of the token here, never its text.
@@ -102,6 +101,10 @@ class Traffic:
                 **columns,
             },
         )
+
+
+def _before(seconds: float) -> str:
+    return (datetime.now(timezone.utc) - timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _texts(parameters: Mapping[str, Any]) -> dict[str, str]:

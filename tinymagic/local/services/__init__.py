@@ -68,14 +68,14 @@ class Services:
         service_log = ServiceLog(engine, catalog)
         gate = SqlGate(engine)
         jobs = JobsService(catalog, engine, service_log)
-        datasources = DataSourcesService(engine, catalog, limits, spool)
+        datasources = DataSourcesService(engine, catalog, limits, spool, gate)
         operations = OperationsLog(service_log)
         return cls(
             engine=engine,
             catalog=catalog,
             limits=limits,
             port=port,
-            tokens=TokensService(catalog, engine),
+            tokens=TokensService(catalog, engine, gate),
             workspaces=workspaces,
             query=QueryService(engine, gate, catalog, limits, datasources, service_log),
             datasources=datasources,

@@ -16,6 +16,7 @@ from tinymagic.local.engine import quote_identifier, quote_string
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.ingest.loader import Table
 
+from .datasources import PENDING, SHARED_WITH
 from .workspaces import DATABASE_PREFIX, WORKSPACES_PAGE, WorkspacesService, check_name, require_admin
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tinymagic.local.catalog import Catalog, DataSourceRecord, JobRecord
     from tinymagic.local.engine import Engine
 
+    from .datasources import DataSourcesService
     from .jobs import JobsService
     from .running_job import RunningJob
 
@@ -35,8 +37,11 @@ DATA = ("", "last_partition", "all_partitions")
 class BranchesService:
     """Rules about branches."""
 
-    def __init__(self, engine: Engine, catalog: Catalog, workspaces: WorkspacesService) -> None:
+    def __init__(
+        self, engine: Engine, catalog: Catalog, workspaces: WorkspacesService, datasources: DataSourcesService
+    ) -> None:
         self._engine = engine
+        self._datasources = datasources
         self._catalog = catalog
         self._workspaces = workspaces
 
@@ -115,36 +120,46 @@ class BranchesService:
         main = self.main_of(access)
 
         def work(job: RunningJob) -> None:
+            job.commit()  # Each Data Source is replaced by itself, so from here on there is no way back.
             theirs = {record.name for record in self._catalog.datasources(branch.id)}
             partitions: list[dict[str, Any]] = []
             for record in self._catalog.datasources(main.id):
                 if record.name in theirs and record.name not in ignored:
-                    job.check()
-                    copied = self._copy_rows(record, main, branch, last_only=data == "last_partition")
+                    with self._datasources.changing(main, record.id):
+                        copied = self._copy_rows(record, main, branch, last_only=data == "last_partition")
                     partitions.append({"datasource": {"id": record.id, "name": record.name}, "partitions": copied})
             job.update(partitions=partitions, result=partitions)
 
         details = {"branch_id": branch.id, "branch_workspace": branch.id, "branch_name": branch.name}
-        return jobs.start(access.workspace, "branch", work, access=access, details=details)
+        internals = {"when_interrupted": "Some Data Sources of the branch may have the new rows already."}
+        return jobs.start(access.workspace, "branch", work, access=access, details=details, internals=internals)
 
     def _make(self, job: RunningJob, main: Workspace, branch: Workspace, data: str, ignored: Sequence[str]) -> None:
         try:
             self._engine.execute(f"CREATE DATABASE {quote_identifier(branch.database)}")
-            records = self._catalog.datasources(main.id)
+            listed = self._catalog.datasources(main.id)
+            records: list[DataSourceRecord] = []
             partitions: list[dict[str, Any]] = []
-            for number, record in enumerate(records):
+            for number, each in enumerate(listed):
                 job.check()
-                self._copy_tables(record, main, branch)
-                if data and record.name not in ignored:
-                    copied = self._copy_rows(record, main, branch, last_only=data == "last_partition")
-                    partitions.append({"datasource": {"id": record.id, "name": record.name}, "partitions": copied})
-                job.progress(100 * (number + 1) / len(records))
+                # Nobody may alter or rename it between the copies of its record, its table and its rows.
+                with self._datasources.changing(main, each.id) as record:
+                    records.append(record)
+                    self._copy_tables(record, main, branch)
+                    if data and record.name not in ignored:
+                        copied = self._copy_rows(record, main, branch, last_only=data == "last_partition")
+                        partitions.append({"datasource": {"id": record.id, "name": record.name}, "partitions": copied})
+                job.progress(100 * (number + 1) / len(listed))
             job.update(partitions=partitions, result=partitions)
             job.commit()
             with self._catalog.transaction():
                 self._workspaces.register(branch)
                 for record in records:
-                    self._catalog.create_datasource(replace(record, id=new_id(), workspace_id=branch.id, created_at=""))
+                    settings = {
+                        key: value for key, value in record.settings.items() if key not in (PENDING, SHARED_WITH)
+                    }
+                    copy = replace(record, id=new_id(), workspace_id=branch.id, created_at="", settings=settings)
+                    self._catalog.create_datasource(copy)
         except BaseException as error:
             self._workspaces.drop_database(branch.database)
             if isinstance(error, NameTaken):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import NameTaken
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
+from tinymagic.local.flags import flag
 from tinymagic.local.ingest.imports import DATASOURCES_PAGE, plain_reason
 from tinymagic.local.ingest.loader import Table
 from tinymagic.local.tables.alteration import AlterationError, alter_columns, alter_indexes
@@ -60,6 +62,8 @@ class DataSourceChanges:
             changes["tags"] = {**record.tags, "backfill_column": fields["backfill_column"]}
         if changes:
             with self._datasources.changing(workspace, record.id) as record:
+                if "tags" in changes:
+                    changes["tags"] = {**record.tags, "backfill_column": fields["backfill_column"]}
                 self._catalog.update_datasource(replace(record, **changes))
         return self._datasources.get(workspace, record.id)
 
@@ -73,10 +77,10 @@ class DataSourceChanges:
             NotFound: there is none.
             BadRequest: nothing changes, or it cannot be done in place; nothing was done.
         """
-        dry = fields.get("dry", "").lower() in ("true", "1")
+        dry = flag(fields, "dry")
         with (
             self._datasources.changing(workspace, name_or_id) as record,
-            self._watched(workspace, "alter", record),
+            nullcontext() if dry else self._watched(workspace, "alter", record),
         ):
             steps, changes = self._alteration(record, fields)
             if not steps.operations:
@@ -274,7 +278,7 @@ class DataSourceChanges:
                 documentation=DATASOURCES_PAGE,
             ) from error
         finally:
-            self._datasources.loader.drop(trial)
+            self._datasources.loader.discard(trial)
 
     def _carry_out(self, workspace: Workspace, record: DataSourceRecord, **pending: Any) -> DataSourceRecord:
         begun = self._datasources.begin(record, **pending)

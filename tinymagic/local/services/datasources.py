@@ -32,7 +32,7 @@ from tinymagic.local.tables.definition import MOST_NAME_CHARACTERS, TableDefinit
 from tinymagic.local.tables.schema import parse_schema, print_schema
 from tinymagic.local.tables.sizes import table_sizes
 from tinymagic.local.views.datasource import datafile, describe, pick
-from tinymagic.names import name_problem, near_names, valid_name
+from tinymagic.names import QUARANTINE_SUFFIX, name_problem, near_names, valid_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tinymagic.local.catalog import Catalog, Workspace
     from tinymagic.local.engine import Engine
     from tinymagic.local.limits import Limits
+    from tinymagic.local.sql.gate import SqlGate
 
 logger = logging.getLogger("tinymagic.local")
 
@@ -75,15 +76,23 @@ class DataSourcesService:
         catalog: what exists.
         limits: sizes.
         spool: folder for uploads; a temporary one when ``None``.
+        gate: shared with other services; one of its own when ``None``.
     """
 
-    def __init__(self, engine: Engine, catalog: Catalog, limits: Limits, spool: Path | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        catalog: Catalog,
+        limits: Limits,
+        spool: Path | None = None,
+        gate: SqlGate | None = None,
+    ) -> None:
         self.engine = engine
         self.catalog = catalog
         self.limits = limits
         self.spool = Spool(spool)
         self.loader = Loader(engine)
-        self.expressions = Expressions(engine)
+        self.expressions = Expressions(engine, gate)
         self.reader = FileReader(engine, self.loader, self.spool)
         self._locks = SharedLocks()
         self.repair()
@@ -188,6 +197,9 @@ class DataSourcesService:
             NotFound: there is none (any more).
         """
         record = self.record(workspace, name_or_id)
+        if PENDING in record.settings:
+            with self.changing(workspace, record.id):
+                pass  # A change that a full disk stopped half-way is brought to its end first.
         with self._locks.shared(record.id):
             yield self.record(workspace, record.id)
 
@@ -277,11 +289,11 @@ class DataSourcesService:
             indexes=list(definition.indexes),
             headers={"header": [*headers]} if headers else {},
         )
-        with self.naming(workspace, name):
-            try:
-                self._create_tables(staged, definition)
-                if fill is not None:
-                    fill(record, staged)
+        try:
+            self._create_tables(staged, definition)
+            if fill is not None:
+                fill(record, staged)
+            with self.naming(workspace, name):
                 rename = f"{staged.sql} TO {target.sql}, {staged.quarantine.sql} TO {target.quarantine.sql}"
                 self.engine.execute(f"RENAME TABLE {rename}")
                 try:
@@ -291,12 +303,12 @@ class DataSourcesService:
                     if isinstance(error, NameTaken):
                         raise Conflict(str(error), documentation=DATASOURCES_PAGE) from error
                     raise
-            except EngineError as error:
-                if error.name == "TABLE_ALREADY_EXISTS":
-                    raise Conflict(f"There is already something called {name!r}.") from error
-                raise not_imported(error) from error
-            finally:
-                self.loader.drop(staged, staged.quarantine)
+        except EngineError as error:
+            if error.name == "TABLE_ALREADY_EXISTS":
+                raise Conflict(f"There is already something called {name!r}.") from error
+            raise not_imported(error) from error
+        finally:
+            self.loader.discard(staged, staged.quarantine)
 
     def drop(self, workspace: Workspace, name_or_id: str) -> DataSourceRecord:
         """Drop a Data Source with its rows and its quarantine.
@@ -378,12 +390,12 @@ class DataSourcesService:
     def _finished(self, workspace: Workspace, record: DataSourceRecord, *, forced: bool) -> DataSourceRecord:
         try:
             return self.finish(workspace, record)
-        except EngineError as error:
+        except (EngineError, NameTaken) as error:
             if forced:
                 return _without_plan(record)
             raise Conflict(
                 f"An earlier change of the Data Source {record.name!r} was stopped half-way and cannot be brought to "
-                f"its end: {plain_reason(error.message)} ({error.name})",
+                f"its end: {plain_reason(str(error))}",
                 documentation=DATASOURCES_PAGE,
             ) from error
 
@@ -396,6 +408,11 @@ class DataSourcesService:
         tables = {str(name): bool(ours) for name, ours in rows}
         known: set[str] = set()
         for record in self.catalog.datasources(workspace.id):
+            if PENDING in record.settings:  # Its change could not be brought to its end; nothing of it may be lost.
+                plan = record.settings[PENDING]
+                names = {record.name, *(name for pair in plan.get("renames", ()) for name in pair)}
+                known |= names | {name + QUARANTINE_SUFFIX for name in names}
+                continue
             if record.name not in tables:
                 self.catalog.delete_datasource(record.id)
                 continue

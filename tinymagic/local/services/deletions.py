@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import EngineError, quote_string
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.flags import flag
 from tinymagic.local.ingest.imports import DATASOURCES_PAGE, plain_reason
 from tinymagic.local.ingest.loader import Table
 
@@ -169,27 +170,32 @@ class Deletions:
 
     def _lightweight(
         self, workspace: Workspace, record: DataSourceRecord, options: Mapping[str, str]
-    ) -> tuple[str, str, str]:
-        """Check the options; return condition, partition and settings as SQL."""
+    ) -> tuple[str, str, str, str]:
+        """Check the options; return condition, partition, the partition as a tuple, and settings, as SQL."""
         checked = self._condition(record, options.get("delete_condition", ""))
-        if options.get("dry_run", "").lower() in ("true", "1"):
+        if flag(options, "dry_run"):
             raise BadRequest(
                 "dry_run cannot be used with a lightweight delete; POST /v0/datasources/{name}/delete has it."
             )
         self._count(workspace, record, checked)
         partition = options.get("partition", "").strip()
+        value = ""
         if partition:
+            is_tuple = self._expressions.type_of_value(partition, "partition").startswith("Tuple(")
             partition = self._expressions.checked(partition, "partition")
+            value = partition if is_tuple else f"tuple({partition})"
         mode = options.get("projection_mode", "").strip().lower()
         if mode and mode not in _PROJECTION_MODES:
             raise BadRequest(f"projection_mode must be one of {', '.join(_PROJECTION_MODES)}, not {mode!r}.")
         settings = "lightweight_deletes_sync = 2, mutations_sync = 2"
         if mode:
             settings += f", lightweight_mutation_projection_mode = {quote_string(mode)}"
-        return checked, partition, settings
+        return checked, partition, value, settings
 
-    def _run_lightweight(self, workspace: Workspace, record_id: str, statement: tuple[str, str, str]) -> dict[str, Any]:
-        condition, partition, settings = statement
+    def _run_lightweight(
+        self, workspace: Workspace, record_id: str, statement: tuple[str, str, str, str]
+    ) -> dict[str, Any]:
+        condition, partition, value, settings = statement
         with (
             self._datasources.changing(workspace, record_id) as record,
             self._watched(workspace, "delete", record) as note,
@@ -198,7 +204,7 @@ class Deletions:
             where = f"ifNull({condition}, 0)"
             place = f" IN PARTITION {partition}" if partition else ""
             try:
-                scope = f" AND _partition_value = tuple({partition})" if partition else ""
+                scope = f" AND _partition_value = {value}" if partition else ""
                 sql = f"SELECT count(), uniqExact(_partition_id) FROM {table.sql} WHERE {where}{scope}"
                 [[count, partitions]] = self._engine.rows(sql)
                 if count:

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 MOST_REQUESTS = 1_000
 MOST_BYTES = 200_000_000
 
-#: What one insert takes, and how many run at a time: each uses every core when it is big.
+#: What one insert takes, and for how many Data Sources at a time: most of them may be waiting for a replace to end.
 _GROUP_REQUESTS = 500
 _GROUP_BYTES = 10_000_000
-_WORKERS = 4
+_WORKERS = 32
 
 #: How often a Data Source is looked for, or made, that others make and drop.
 _TRIES = 5
@@ -216,8 +216,9 @@ class EventsService:
 
     def _table(self, record: DataSourceRecord) -> EventTable:
         kept = self._tables.pop(record.id, None)
-        if kept is None or kept[0] != record.schema:
-            kept = (record.schema, EventTable(record))
+        shape = f"{record.engine} {record.schema}"  # An exchange changes both.
+        if kept is None or kept[0] != shape:
+            kept = (shape, EventTable(record))
         self._tables[record.id] = kept
         while len(self._tables) > _MOST_TABLES:
             self._tables.pop(next(iter(self._tables)), None)

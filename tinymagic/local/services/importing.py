@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.files.file_formats import file_format_of
-from tinymagic.local.files.remote_files import RemoteFile, check_url, download
+from tinymagic.local.files.remote_files import RemoteFile, check_url, download, shown_url
 from tinymagic.local.files.spool import UNCOMPRESSED_BYTES, SpooledFile, UploadError
 from tinymagic.local.ingest.imports import (
     DATASOURCES_PAGE,
@@ -65,6 +65,7 @@ class _Import:
         report: what became of the rows, once known.
         seconds: that reading the file took.
         size_bytes: of the file, uncompressed.
+        file: prepared from the upload; removed at the end, whatever happens.
     """
 
     import_id: str
@@ -72,6 +73,7 @@ class _Import:
     report: LoadReport = field(default_factory=lambda: LoadReport(""))
     seconds: float = 0.0
     size_bytes: int = 0
+    file: SpooledFile | None = None
 
     def commit(self) -> None:
         """The next step makes rows visible."""
@@ -135,7 +137,7 @@ class ImportService:
             details={
                 "mode": mode,
                 "import_id": job_id,
-                **({"url": url} if url else {}),
+                **({"url": shown_url(url)} if url else {}),
                 "datasource": {"id": record.id if record else "", "name": record.name if record else request.name},
                 "block_log": block_log,
             },
@@ -221,6 +223,9 @@ class ImportService:
             if load.job is not None and load.job.record.status == "cancelling":
                 raise JobCancelled from error
             raise failure from error
+        finally:
+            if load.file is not None:
+                load.file.path.unlink(missing_ok=True)
         self._operations.imported(
             workspace,
             mode,
@@ -229,7 +234,7 @@ class ImportService:
             elapsed_s=time.perf_counter() - begin,
             import_id=load.import_id,
             job_id=load.job.record.id if load.job else None,
-            source=request.parameters.get("url") or request.file_name,
+            source=shown_url(request.parameters["url"]) if request.parameters.get("url") else request.file_name,
             size_bytes=load.size_bytes,
         )
         described = self._datasources.get(workspace, record.id)
@@ -245,12 +250,12 @@ class ImportService:
         headers: Sequence[str] = ()
         layout: Layout | None = None
         if schema.strip():
-            file = self._prepared(request)
+            file = self._prepared(request, load)
             definition = self._definition(request)
             check_jsonpaths(definition.columns, request)
         else:
             _check_guessable(request)
-            file = self._prepared(request)
+            file = self._prepared(request, load)
             assert file is not None
             inferred = self._reader.infer(file, request.parameters)
             headers, layout = inferred.header, inferred.layout
@@ -261,41 +266,37 @@ class ImportService:
                 self._fill(record, staged, file, request, load, layout)
             load.commit()
 
-        try:
-            return self._datasources.create(
-                workspace,
-                name,
-                definition,
-                description=request.parameters.get("description", ""),
-                type=request.file_format,
-                headers=headers,
-                fill=fill,
-            )
-        finally:
-            if file is not None:
-                file.path.unlink(missing_ok=True)
+        return self._datasources.create(
+            workspace,
+            name,
+            definition,
+            description=request.parameters.get("description", ""),
+            type=request.file_format,
+            headers=headers,
+            fill=fill,
+        )
 
     def _append(self, workspace: Workspace, request: ImportRequest, load: _Import) -> DataSourceRecord:
         record = self._target(workspace, request, "append")
-        file = self._needed_file(request)
+        file = self._needed_file(request, load)
         with self._datasources.writing(workspace, record.id) as record:
             target, staged = Table(workspace.database, record.name), staging_table()
             try:
                 self._stage(record, target, staged, file, request, load)
                 load.commit()
-                if load.report.stored:
-                    self._loader.move(staged, target)
+                # The rows last: when they are there nothing can fail any more, and nobody sends them again.
                 if load.report.quarantined:
                     self._loader.move(staged.quarantine, target.quarantine)
+                if load.report.stored:
+                    self._loader.move(staged, target)
             finally:
-                file.path.unlink(missing_ok=True)
-                self._loader.drop(staged, staged.quarantine)
+                self._loader.discard(staged, staged.quarantine)
         return record
 
     def _replace(self, workspace: Workspace, request: ImportRequest, load: _Import) -> DataSourceRecord:
         record = self._target(workspace, request, "replace")
         condition = self._condition(request)
-        file = self._needed_file(request)
+        file = self._needed_file(request, load)
         if condition and record.engine["engine"] == "Null":
             message = "replace_condition cannot be used: the engine Null keeps no rows that could be replaced."
             raise BadRequest(message, documentation=DATASOURCES_PAGE)
@@ -312,15 +313,14 @@ class ImportService:
                 if condition:
                     self._merge(target, staged, fresh, condition, report)
                 load.commit()
+                if report.quarantined:
+                    self._loader.move(staged.quarantine, target.quarantine)
                 if record.engine["engine"] == "Null":  # There is nothing to take the place of.
                     self._loader.move(staged, target)
                 else:
                     self._engine.execute(f"EXCHANGE TABLES {(fresh if condition else staged).sql} AND {target.sql}")
-                if report.quarantined:
-                    self._loader.move(staged.quarantine, target.quarantine)
             finally:
-                file.path.unlink(missing_ok=True)
-                self._loader.drop(staged, staged.quarantine, fresh)
+                self._loader.discard(staged, staged.quarantine, fresh)
         return record
 
     # Steps
@@ -347,19 +347,20 @@ class ImportService:
         text = request.parameters.get("replace_condition", "").strip()
         return self._datasources.expressions.checked(text, "replace_condition") if text else ""
 
-    def _needed_file(self, request: ImportRequest) -> SpooledFile:
-        file = self._prepared(request)
+    def _needed_file(self, request: ImportRequest, load: _Import) -> SpooledFile:
+        file = self._prepared(request, load)
         if file is None:
             raise BadRequest("There is no file in the request: send the rows as the body or as a multipart part.")
         return file
 
-    def _prepared(self, request: ImportRequest) -> SpooledFile | None:
+    def _prepared(self, request: ImportRequest, load: _Import) -> SpooledFile | None:
         if request.upload is None:
             return None
         try:
-            return self._spool.prepare(request.upload, text=request.file_format != "parquet")
+            load.file = self._spool.prepare(request.upload, text=request.file_format != "parquet")
         except UploadError as error:
             raise BadRequest(str(error), documentation=DATASOURCES_PAGE) from error
+        return load.file
 
     def _stage(
         self,

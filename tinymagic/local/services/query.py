@@ -159,7 +159,7 @@ class QueryService:
             result = _explained(rendered.sql, result)
         if self._limits.reply_bytes is not None and len(result.data) > self._limits.reply_bytes:
             raise self._too_large()
-        return QueryReply(output_format, media_type, result, is_free=names.reads_service_log)
+        return QueryReply(output_format, media_type, result, is_free=names.reads_service_log_only)
 
     def cancel(self, query_id: str) -> None:
         """Stop a running query."""
@@ -262,6 +262,12 @@ class _Names:
         self._own = {record.name: record for record in catalog.datasources(access.workspace.id)}
         self.workspace = access.workspace
         self.reads_service_log = False
+        self._reads_others = False
+
+    @property
+    def reads_service_log_only(self) -> bool:
+        """Whether nothing but service Data Sources was asked about."""
+        return self.reads_service_log and not self._reads_others
 
     def may_read(self, table: TableName) -> bool | None:
         """Say whether there is such a resource, and whether the caller may read it."""
@@ -275,11 +281,12 @@ class _Names:
                 return access.allows("WORKSPACE:READ_ALL")
             # They show all workspaces, so a workspace's own administrator is not enough.
             return any(scope["type"] in ("ADMIN_USER", "ORG_DATASOURCES:READ") for scope in access.token.scopes)
+        if name == "_" and not database and self._underscore:
+            return self.may_read(self._underscore)
+        self._reads_others = True
         if database:
             shared = self._datasources.shared(access.workspace, f"{database}.{name}")
             return None if shared is None else access.allows("DATASOURCES:READ", shared.name)
-        if name == "_" and self._underscore:
-            return self.may_read(self._underscore)
         if self._base(name) is None:
             return None
         return access.allows("DATASOURCES:READ", name)
@@ -297,13 +304,11 @@ class _Names:
     def filters(self, tables: Iterable[TableName]) -> dict[str, str]:
         """Return the conditions on the rows of tables, by ``database.table``."""
         filters = {}
-        for table in tables:
-            database, name = table
-            if not database:
-                name = self._underscore[1] if name == "_" and self._underscore else name
-                if self._base(name) is not None and (condition := self._access.row_filter(name)):
-                    filters[f"{self.workspace.database}.{name}"] = condition
-        named = {f"{ORGANIZATION}.{name}" for database, name in tables if database == TINYBIRD}
+        meant = {self._underscore if table == ("", "_") and self._underscore else table for table in tables}
+        for database, name in meant:
+            if not database and self._base(name) is not None and (condition := self._access.row_filter(name)):
+                filters[f"{self.workspace.database}.{name}"] = condition
+        named = {f"{ORGANIZATION}.{name}" for database, name in meant if database == TINYBIRD}
         if named:
             own = self._service_log.table_filters(self.workspace.id)
             filters.update((table, own[table]) for table in named if table in own)

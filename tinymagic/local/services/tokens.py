@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tinymagic.local.access.jwt_claims import Claims
     from tinymagic.local.catalog import Catalog, Workspace
     from tinymagic.local.engine import Engine
+    from tinymagic.local.sql.gate import SqlGate
 
 __all__ = ["CREATE_DATASOURCE_TOKEN", "USER_TOKEN", "WORKSPACE_ADMIN_TOKEN", "TokenRequest", "TokensService"]
 
@@ -65,9 +66,9 @@ class TokenRequest:
 class TokensService:
     """Rules about tokens."""
 
-    def __init__(self, catalog: Catalog, engine: Engine) -> None:
+    def __init__(self, catalog: Catalog, engine: Engine, gate: SqlGate | None = None) -> None:
         self._catalog = catalog
-        self._filters = RowFilters(engine)
+        self._filters = RowFilters(engine, gate)
         self._authenticator = Authenticator(catalog, self._filters)
 
     # Who asks
@@ -220,6 +221,7 @@ class TokensService:
             record = self._record(access, token)
             if is_lasting(record):
                 raise _stays(record, "cannot be deleted")
+            self._require_own(access, record, "delete")
             self._catalog.delete_token(record.id)
 
     # Steps

@@ -62,11 +62,11 @@ class WorkspacesService:
                 self._catalog.set_meta("signing_key", secrets.token_hex(32))
             if not self._catalog.users():
                 self._catalog.create_user(User(str(uuid.uuid4()), DEFAULT_EMAIL))
-            if not self._catalog.workspaces():
-                self._mint(self.create(DEFAULT_WORKSPACE), USER_TOKEN, ["ADMIN_USER"], kind="user")
             for workspace in self._catalog.workspaces():
                 if workspace.closing:
                     self._catalog.delete_workspace(workspace.id)
+            if not self._catalog.workspaces():
+                self._mint(self.create(DEFAULT_WORKSPACE), USER_TOKEN, ["ADMIN_USER"], kind="user")
         known = {workspace.database for workspace in self._catalog.workspaces()}
         rows = self._engine.rows(
             f"SELECT name FROM system.databases WHERE match(name, '^{DATABASE_PREFIX}[0-9a-f]{{32}}$')"
@@ -196,10 +196,13 @@ class WorkspacesService:
         """
         identifier = uuid.uuid4()
         workspace = Workspace(str(identifier), name, DATABASE_PREFIX + identifier.hex, owner_id=self.user.id)
-        with self._catalog.transaction():
-            workspace = self.register(workspace)
-            self._engine.execute(f"CREATE DATABASE IF NOT EXISTS {quote_identifier(workspace.database)}")
-        return workspace
+        # Not while the catalogue is locked: the engine may be busy, and every request asks the catalogue who it is.
+        self._engine.execute(f"CREATE DATABASE IF NOT EXISTS {quote_identifier(workspace.database)}")
+        try:
+            return self.register(workspace)
+        except NameTaken:
+            self.drop_database(workspace.database)
+            raise
 
     def register(self, workspace: Workspace) -> Workspace:
         """Write a workspace and its default tokens down.

@@ -24,11 +24,11 @@ _PARSE_SQL = "SELECT parseQueryToJSON({q:String}), formatQuerySingleLine({q:Stri
 
 
 class Expressions:
-    """Checks expressions with the parser of *engine*."""
+    """Checks expressions with the parser of *engine*; *gate* says which functions may be in them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, gate: SqlGate | None = None) -> None:
         self._engine = engine
-        self._gate = SqlGate(engine)
+        self._gate = gate or SqlGate(engine)
 
     def checked(self, text: str, what: str) -> str:
         """Return *text* as the parser writes it, in parentheses where it needs them.
