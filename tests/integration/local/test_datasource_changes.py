@@ -590,6 +590,15 @@ class TestLightweightDelete:
         assert self.delete(api, name, "id > 1", partition="(SELECT 1)").status_code == 400
         assert rows(api, f"SELECT count() FROM {name}") == [[2]]
 
+    @pytest.mark.parametrize("partition", ["(202401, 1)", "tuple(202401, 1)"])
+    def test_a_partition_of_two_expressions(self, api: Any, name: str, partition: str) -> None:
+        """It is named by a tuple."""
+        create(api, name, "id Int32, at Date, n Int8", engine_partition_key="(toYYYYMM(at), n)")
+        append(api, name, b"1,2024-01-01,1\n2,2024-01-02,2\n3,2024-02-01,1\n")
+        reply = self.delete(api, name, "id > 0", partition=partition)
+        assert reply.status_code == 200, reply.text
+        assert rows(api, f"SELECT id FROM {name} ORDER BY id") == [[2], [3]]
+
     def test_options(self, api: Any, deletable: str) -> None:
         """projection_mode is one of three; dry_run does not go with it."""
         assert self.delete(api, deletable, "id = 1", dry_run="true").status_code == 400
@@ -720,3 +729,32 @@ class TestRaces:
         for each in names:
             shown = api.get(f"/v0/datasources/{each}").json()
             assert [column["name"] for column in shown["columns"]] == [column for column, _ in described(api, each)]
+
+
+class TestFlags:
+    """What is asked for with dry_run is not done because of a spelling."""
+
+    @pytest.mark.parametrize("word", ["yes", "TRUE", "on", "1"])
+    def test_a_dry_run_in_other_words(self, api: Any, existing: str, word: str) -> None:
+        """Nothing goes."""
+        data = {"delete_condition": "id > 0", "dry_run": word}
+        assert api.post(f"/v0/datasources/{existing}/delete", data=data).json() == {"rows_to_be_deleted": 3}
+        assert api.request("DELETE", f"/v0/datasources/{existing}", params={"dry_run": word}).status_code == 200
+        assert api.post(f"/v1/datasources/{existing}/delete", data=data).status_code == 400
+        assert rows(api, f"SELECT count() FROM {existing}") == [[3]]
+
+    def test_neither_true_nor_false(self, api: Any, existing: str) -> None:
+        """It is a 400 that names the parameter."""
+        for method, path in (("POST", "/delete"), ("DELETE", "")):
+            data = {"delete_condition": "id > 0", "dry_run": "perhaps"}
+            arguments = {"data": data} if method == "POST" else {"params": {"dry_run": "perhaps"}}
+            reply = api.request(method, f"/v0/datasources/{existing}{path}", **arguments)
+            assert reply.status_code == 400
+            assert "dry_run" in reply.json()["error"]
+        assert rows(api, f"SELECT count() FROM {existing}") == [[3]]
+
+    def test_a_dry_alter_is_not_noted(self, api: Any, existing: str) -> None:
+        """Nothing happened."""
+        data = {"schema": f"{SCHEMA}, more Int8", "dry": "yes"}
+        assert api.post(f"/v0/datasources/{existing}/alter", data=data).status_code == 200
+        assert logged(api, existing, "alter") == []

@@ -167,9 +167,20 @@ class TestBothWays:
         assert engine.rows(f"SELECT groupArraySorted(10)(a) FROM {target.sql}") == [[[1, 2, 3]]]
         assert engine.rows(f"SELECT count() FROM {target.quarantine.sql}") == [[2]]
 
+    def test_rows_that_the_table_cannot_take(self, engine: Engine, writer: EventWriter) -> None:
+        """When the insert itself fails, each request is tried once more by itself, and no row is doubled anywhere."""
+        table, target = made(engine, "refusing", "a Int32, b Int32 MATERIALIZED throwIf(a = 13, 'unlucky')")
+        texts = ['{"a": 1}\n{"a": "x"}', '{"a": 13}\n{"a": "y"}', '{"a": 2}']
+        results, _ = writer.write(table, target, [body(text) for text in texts])
+        assert isinstance(results[1], Exception)
+        assert [(result.successful, result.quarantined) for result in (results[0], results[2])] == [(1, 1), (1, 0)]
+        assert engine.rows(f"SELECT a FROM {table.sql} ORDER BY a") == [[1], [2]]
+        [[misfits]] = engine.rows(f"SELECT count() FROM {table.quarantine.sql} WHERE a = 'x'")
+        assert misfits == 1
+
     def test_blocks_are_bounded(self, engine: Engine, writer: EventWriter, monkeypatch: pytest.MonkeyPatch) -> None:
         """Rows that would not fit into memory as one block are written in several, and appear at once."""
-        for module in ("event_writer", "insertion"):
+        for module in ("events.event_writer", "ingest.insertion"):
             monkeypatch.setattr(f"tinymagic.local.{module}.BLOCK_BYTES", 100_000)
         target, table = made(engine, "blocks", "a Int32 `json:$.a`")
         events = "\n".join(json.dumps({"a": n}) for n in range(50_000))

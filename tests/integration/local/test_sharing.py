@@ -213,3 +213,24 @@ class TestSharing:
             "POST", "/v0/sql", data={"q": f"SELECT 1 FROM {here.name}.sales"}, token=made.json()["token"]
         )
         assert reply.status_code == 403
+
+    def test_a_token_that_only_creates_may_not_share(self, sides: tuple[Side, Side]) -> None:
+        """It may not even read."""
+        here, there = sides
+        reply = here.request("POST", "/v0/tokens", params={"name": "maker", "scope": "DATASOURCES:CREATE"})
+        data = {"destination_workspace_id": there.id}
+        shared = here.request("POST", "/v0/datasources/sales/share", data=data, token=reply.json()["token"])
+        assert shared.status_code == 403
+        assert there.sql(f"SELECT count() FROM {here.name}.sales").status_code == 403
+
+    def test_pipeline_shows_no_more_than_the_name_itself(self, sides: tuple[Side, Side]) -> None:
+        """Service Data Sources are those of the caller's workspace by this way too."""
+        here, there = sides
+        here.rows("SELECT 'seen here only'")
+        there.rows("SELECT 'seen there only'")
+        for name in ("pipe_stats_rt", "datasources_ops_log"):
+            data = {"q": "SELECT count() FROM _ FORMAT TSV", "pipeline": f"tinybird.{name}"}
+            whole = there.request("POST", "/v0/sql", data=data)
+            assert whole.status_code == 200, whole.text
+            assert int(whole.text) == there.rows(f"SELECT count() FROM tinybird.{name}")[0][0]
+        assert here.rows("SELECT count() FROM tinybird.datasources_ops_log")[0][0] > 0

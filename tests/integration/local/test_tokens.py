@@ -427,6 +427,13 @@ class TestTokensScope:
             reply = api.request("PUT", f"{TOKENS}/{name}", params={"scope": scope}, token=keeper)
             assert reply.status_code == 403, scope
 
+    def test_deletes_no_administrator(self, api, name):
+        """As it may not change one either."""
+        admin = created(api, f"{name} admin", "ADMIN")
+        keeper = created(api, name, "TOKENS")["token"]
+        assert api.request("DELETE", f"{TOKENS}/{admin['id']}", token=keeper).status_code == 403
+        assert api.get("/v0/workspace", token=admin["token"]).status_code == 200
+
     def test_does_not_get_stronger_strings(self, api, name):
         """Neither from the list nor from a refresh."""
         keeper = created(api, name, "TOKENS")

@@ -233,10 +233,20 @@ class _Load:
         """Store the rows that fit, and those that do not in the quarantine; return what a view said against it.
 
         Raises:
-            EngineError: no row is in the Data Source.
+            EngineError: no row is in the Data Source or its quarantine.
         """
-        self._quarantine(b"".join(verdicts))
-        return self._insert(self._fitting) if any(b"1" in each for each in verdicts) else ""
+        import_id = self._quarantine(b"".join(verdicts))
+        if not any(b"1" in each for each in verdicts):
+            return ""
+        try:
+            return self._insert(self._fitting)
+        except EngineError:
+            # The rows will be tried again in another group, or sent again.
+            self._engine.execute(
+                f"DELETE FROM {self._target.quarantine.sql} WHERE c__import_id = {quote_string(import_id)} "
+                "SETTINGS lightweight_deletes_sync = 2"
+            )
+            raise
 
     def results(self, verdicts: Sequence[bytes], view_error: str) -> list[Written | Exception]:
         """Return what became of each body; without verdicts all of their rows were stored."""
@@ -266,7 +276,8 @@ class _Load:
             block_rows=self._block_rows if self._rows > self._block_rows and self._table.stores_rows else None,
         )
 
-    def _quarantine(self, verdicts: bytes) -> None:
+    def _quarantine(self, verdicts: bytes) -> str:
+        """Keep the rows that do not fit; return the import id that they got."""
         report = LoadReport(str(uuid.uuid4()))
         if b"0" in verdicts:
             self._loader.quarantine(self._target, self._plan, report)
@@ -277,6 +288,7 @@ class _Load:
                 f"FROM {self._source.relation} WHERE NOT {self._source.is_record}",
                 settings=ONE_BLOCK,
             )
+        return report.import_id
 
 
 def _no_object() -> BadRequest:

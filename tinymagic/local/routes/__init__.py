@@ -1,6 +1,6 @@
 """HTTP on one side, services on the other: one module per resource, each translates and decides nothing.
 
-Every module exports ``ROUTES: list[starlette.routing.Route]``, made with `tinymagic.local.permissions.guarded`::
+Every module exports ``ROUTES: list[starlette.routing.Route]``, made with `tinymagic.local.access.permissions.guarded`::
 
     async def show(request: Request, access: Access) -> Response:
         services: Services = request.app.state.services
