@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
@@ -86,18 +87,32 @@ def _writers() -> anyio.CapacityLimiter:
     return limiter
 
 
-async def in_thread_until_gone(request: Request, call: Callable[[], _Result], give_up: Callable[[], None]) -> _Result:
+async def in_thread_until_gone(
+    request: Request, call: Callable[[], _Result], give_up: Callable[[], None], *, most_s: float | None = None
+) -> _Result:
     """Like `in_thread`, and run *give_up* (in a thread) when the client goes away before *call* has returned.
 
     The request's body must have been read before: that is how Starlette notices the disconnect.
 
+    Args:
+        request: whose client is watched.
+        call: the work.
+        give_up: stops it.
+        most_s: seconds after which the caller is not kept waiting any more; the work may need longer to stop.
+
     Raises:
         ClientDisconnect: the client has gone and the work has ended.
+        TimeoutError: it took longer than *most_s*.
     """
     task = asyncio.ensure_future(run_in_threadpool(call))
     gone = False
+    deadline = None if most_s is None else time.monotonic() + most_s
     while not task.done():
         await asyncio.wait({task}, timeout=_DISCONNECT_POLL_S)
+        if deadline is not None and time.monotonic() > deadline and not task.done():
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await run_in_threadpool(give_up)
+            raise TimeoutError
         if not task.done() and not gone and await request.is_disconnected():
             gone = True
             await run_in_threadpool(give_up)
@@ -144,17 +159,31 @@ async def form_parameters(request: Request, limit_bytes: int = 1_000_000) -> dic
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body is not UTF-8: {error}.") from error
     if content_type == "application/json" or text.lstrip().startswith("{"):
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise BadRequest(f"The body is not valid JSON: {error}.") from error
-        if not isinstance(found, dict):
-            raise BadRequest("The body must be a JSON object.")
+        found = json_object(text)
         return {**parameters, **{name: _as_text(value) for name, value in found.items() if value is not None}}
     try:
         return {**parameters, **dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000))}
     except ValueError as error:
         raise BadRequest(f"The body is not a form: {error}.") from error
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """Read a body that is a JSON object.
+
+    Raises:
+        BadRequest: it is not JSON, no object, or has text that is not valid Unicode (JSON can carry halves of
+            characters, which could be stored and never shown again).
+    """
+    try:
+        found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise BadRequest("The body has text that is not valid Unicode: half of a character.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"The body is not valid JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return found
 
 
 def _as_text(value: Any) -> str:

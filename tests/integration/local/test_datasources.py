@@ -229,6 +229,21 @@ class TestAppend:
         assert reply.status_code == 404
         assert name in reply.json()["error"]
 
+    def test_a_line_without_end(self, api: Any, name: str) -> None:
+        """A small gzip can hold a line of gigabytes, of which the engine would make several copies."""
+        api.post(PATH, params={"name": name, "schema": "a String `json:$.a`", "format": "ndjson"})
+        body = gzip.compress(b"x" * 70_000_000, 1)
+        reply = upload(api, body, name=name, mode="append", format="ndjson")
+        assert reply.status_code == 400
+        assert "a line of over 64 MB" in reply.json()["error"]
+
+    def test_a_file_beside_a_url(self, api: Any, name: str) -> None:
+        """One of them would be ignored."""
+        api.post(PATH, params={"name": name, "schema": "a Int32"})
+        reply = upload(api, b"1\n", name=name, mode="append", url="http://127.0.0.1:1/a.csv")
+        assert reply.status_code == 400
+        assert "one of them" in reply.json()["error"]
+
     def test_a_header_of_several_lines_takes_no_row_with_it(self, api: Any, name: str) -> None:
         """A name with a line break in it is one record; the row below it is stored."""
         rows = b'"a\nb",c\n1,2\n3,4\n'

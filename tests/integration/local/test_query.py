@@ -333,3 +333,26 @@ def _cpu_seconds(pid: int) -> float:
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+@pytest.mark.parametrize("q", [r"SELECT '\xff'", r"DESCRIBE (SELECT '\xff' AS a)", r"%SELECT '\xff'"])
+def test_an_escape_that_is_no_utf8(api, q):
+    """It is a 400 that says how to write such bytes."""
+    reply = api.sql(q)
+    assert reply.status_code == 400, reply.text
+    assert "unhex" in reply.json()["error"]
+    assert api.sql("SELECT hex(unhex('ff'))").text == "FF\n"
+
+
+def test_columns_that_tell_about_the_server(api):
+    """No token needs the internal name of a database."""
+    reply = api.sql("SELECT _database FROM numbers(1)")
+    assert reply.status_code == 400
+    assert "_database" in reply.json()["error"]
+
+
+def test_pipeline_may_not_mean_itself(api):
+    """A name that stands for nothing is not found."""
+    reply = api.sql("SELECT * FROM _", pipeline="_")
+    assert reply.status_code == 403
+    assert reply.json()["error"] == "Resource '_' not found"

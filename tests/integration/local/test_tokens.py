@@ -427,6 +427,13 @@ class TestTokensScope:
             reply = api.request("PUT", f"{TOKENS}/{name}", params={"scope": scope}, token=keeper)
             assert reply.status_code == 403, scope
 
+    @pytest.mark.parametrize("condition", [False, 0, [], {}])
+    def test_a_filter_that_is_no_text_is_refused(self, api, name, events, condition):
+        """A mistake in a program must not make a token that reads everything."""
+        parameters = {"name": name, "expiration_time": int(time.time()) + 60}
+        body = {"scopes": [reading(events, filter=condition)]}
+        assert api.post(TOKENS, params=parameters, json=body).status_code == 400
+
     def test_deletes_no_administrator(self, api, name):
         """As it may not change one either."""
         admin = created(api, f"{name} admin", "ADMIN")

@@ -120,7 +120,9 @@ class Authenticator:
             raise _invalid(text, _problem(text))
         try:
             payload = jwt.read_claims(text)
-            signer = self._catalog.token(str(payload.get("workspace_id")), WORKSPACE_ADMIN_TOKEN)
+            signer = self._catalog.token(
+                str(payload.get("workspace_id")).encode("utf-8", "replace").decode(), WORKSPACE_ADMIN_TOKEN
+            )
             if signer is None or not jwt.verify(text, signer.token):
                 raise _invalid(text, "Signature verification failed")
             claims = jwt_claims.read(payload)

@@ -53,6 +53,8 @@ def read(payload: dict[str, Any]) -> Claims:
     workspace_id, name = payload["workspace_id"], payload["name"]
     if not isinstance(workspace_id, str) or not isinstance(name, str):
         raise ScopeError("The claims workspace_id and name must be texts")
+    if any(0xD800 <= ord(char) < 0xE000 for char in workspace_id + name):
+        raise ScopeError("The claims workspace_id and name must be valid Unicode")
     return Claims(
         workspace_id,
         name,

@@ -88,7 +88,8 @@ def check_scope(scope: Mapping[str, Any], allowed: tuple[str, ...] = GIVEN_SCOPE
         ScopeError: a value has the wrong type, the scope is none of *allowed*, or its parts do not belong together.
     """
     for key in ("type", "resource", "filter"):
-        if not isinstance(scope.get(key) or "", str):
+        # None means absent. Anything else that is false must not turn a filtered token into one without a filter.
+        if not isinstance(scope.get(key, ""), (str, type(None))):
             raise ScopeError(f"The {key} of a scope must be a text.")
     family, colon, action = (scope.get("type") or "").partition(":")
     kind, resource, condition = (

@@ -103,7 +103,7 @@ def download(
     path = spool.new_path()
     try:
         with response:
-            _check(response, name)
+            _check(response, name, sampled=sample_bytes is not None)
             size, whole = _Reading(response, name, most_bytes, sample_bytes, deadline, on_bytes).save(path)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -260,13 +260,14 @@ def _opener(target: SplitResult) -> OpenerDirector:
     return opener
 
 
-def _check(response: http.client.HTTPResponse, name: str) -> None:
+def _check(response: http.client.HTTPResponse, name: str, *, sampled: bool) -> None:
     if response.status not in (200, 206):
         raise UploadError(
             f"{name} answered with status {response.status}{_reason(response)}, not with the file. Check the URL."
         )
-    if response.status == 206 and _range(response)[0] != 0:
-        raise UploadError(f"{name} did not send the start of the file.")
+    if response.status == 206 and (not sampled or _range(response)[0] != 0):
+        what = "the start of the file" if sampled else "the whole file"
+        raise UploadError(f"{name} did not send {what}.")
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in _ENCODINGS:
         raise UploadError(f"{name} sent the file with the content encoding {encoding[:40]!r}; only gzip can be read.")

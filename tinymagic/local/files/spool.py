@@ -31,6 +31,9 @@ _BOM = b"\xef\xbb\xbf"
 _TEMPORARY_PREFIX = "tinymagic-spool-"
 _LOCK_NAME = "spool.lock"
 
+#: Longest line of a text file: the engine holds several copies of it in memory.
+MOST_LINE_BYTES = 64_000_000
+
 #: Most bytes that a compressed file may grow to (``datasources.md`` section 3.2, the free plan).
 UNCOMPRESSED_BYTES = 10_000_000_000
 
@@ -130,7 +133,7 @@ class Spool:
         if not text:
             return SpooledFile(path, size)
         decoder = codecs.getincrementaldecoder("utf-8")()
-        quotes = position = 0
+        quotes = position = line_start = 0
         for chunk in _raw(path):
             if (at := chunk.find(b"\0")) >= 0:
                 raise UploadError(f"The file is not text: there is a NUL byte at position {position + at}.")
@@ -139,6 +142,14 @@ class Spool:
             except UnicodeDecodeError as error:
                 raise UploadError(_not_utf8(error, position)) from error
             quotes += chunk.count(b'"')
+            first = chunk.find(b"\n")
+            if position + (len(chunk) if first < 0 else first) - line_start > MOST_LINE_BYTES:
+                raise UploadError(
+                    f"The file has a line of over {MOST_LINE_BYTES // 1_000_000} MB, at position {line_start}. Records "
+                    "are separated by line ends; nothing was stored."
+                )
+            if first >= 0:
+                line_start = position + chunk.rfind(b"\n") + 1
             position += len(chunk)
         try:
             decoder.decode(b"", True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import quote_identifier
-from tinymagic.local.errors import BadRequest
+from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.flags import flag
 
 if TYPE_CHECKING:
@@ -124,8 +124,10 @@ def import_reply(datasource: dict[str, Any], report: LoadReport, *, size_bytes: 
     return reply
 
 
-def not_imported(error: EngineError) -> BadRequest:
+def not_imported(error: EngineError) -> ApiError:
     """Say that the engine refused rows or their table, in the service's words."""
+    if error.name in ("UNKNOWN_DATABASE", "UNKNOWN_TABLE"):
+        return NotFound("The workspace or the Data Source was deleted meanwhile. Nothing was stored.")
     reason = plain_reason(error.message)
     return BadRequest(
         f"The rows could not be imported, and nothing was stored. [Error] {reason} ({error.name})",

@@ -31,7 +31,11 @@ async def index(request: Request, access: Access) -> Response:
     attrs = request.query_params.get("attrs", "")
     listed = await in_thread(service.list, access.workspace)
     wanted = {name.strip() for name in attrs.split(",") if name.strip()}
-    readable = [each for each in listed if access.allows("DATASOURCES:READ", each["name"])]
+    readable = [
+        _without_hidden(access, each["name"], each)
+        for each in listed
+        if access.allows("DATASOURCES:READ", each["name"])
+    ]
     picked = [{key: value for key, value in each.items() if not wanted or key in wanted} for each in readable]
     return json_response({"datasources": picked})
 
@@ -48,7 +52,8 @@ async def show(request: Request, access: Access) -> Response:
         # With a charset the Classic CLI takes it for something else.
         return Response(text.encode(), headers={"Content-Type": "text/plain"})
     attrs = request.query_params.get("attrs", "")
-    return json_response(await in_thread(service.get, access.workspace, found["id"], attrs=attrs))
+    described = await in_thread(service.get, access.workspace, found["id"], attrs=attrs)
+    return json_response(_without_hidden(access, found["name"], described))
 
 
 async def load(request: Request, access: Access) -> Response:
@@ -61,6 +66,8 @@ async def load(request: Request, access: Access) -> Response:
             raise BadRequest(f"mode must be one of {', '.join(MODES)}, not {mode!r}.")
         mode = await in_thread(_mode, services, access, mode, received.parameters.get("name", ""))
         url = received.parameters.get("url")
+        if url and received.path:
+            raise BadRequest("The request has a file and the parameter 'url'; send one of them.")
         rule = "imports" if url or received.path or mode != "create" else "creations"
         rate = services.rates.check(rule, access.workspace.id)
         asked = _asked(received, services.limits)
@@ -92,6 +99,8 @@ async def _load_in_job(request: Request, access: Access, mode: str) -> Response:
     received = await receive(request, services.datasources.spool, services.limits, any_size=True)
     try:
         received.parameters.update(name=name, mode=mode)
+        if received.path is not None and received.parameters.get("url"):
+            raise BadRequest("The request has a file and the parameter 'url'; send one of them.")
         if received.path is None and not received.parameters.get("url"):
             raise BadRequest("There is no file: send it as the body, or its address in the parameter 'url'.")
         rate = services.rates.check("imports", access.workspace.id)
@@ -113,6 +122,14 @@ async def drop(request: Request, access: Access) -> Response:
         return json_response({"dependent_pipes": ""})
     await in_thread_to_write(services.changes.drop, access.workspace, record.id, force=force)
     return Response(status_code=204)
+
+
+def _without_hidden(access: Access, name: str, described: dict[str, Any]) -> dict[str, Any]:
+    """Leave out how many rows there are when the token may read only some of them."""
+    if access.row_filter(name) is None:
+        return described
+    hidden = {"statistics": None, "quarantine_rows": None}
+    return {key: hidden.get(key, value) for key, value in described.items()}
 
 
 def _mode(services: Services, access: Access, mode: str, name: str, *, exists: bool = False) -> str:

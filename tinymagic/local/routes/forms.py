@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from tinymagic.local.errors import BadRequest
-from tinymagic.local.http import read_body
+from tinymagic.local.http import json_object, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +31,7 @@ async def parameters(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     # The command lines send JSON without saying so.
     if body.strip() and (kind == "application/json" or (not kind and body.lstrip()[:1] == b"{")):
-        found.update(_json_object(body))
+        found.update(json_object(body))
     elif kind == "multipart/form-data":
         form = await Request(request.scope, _replay(body)).form(max_files=1, max_fields=100)
         found.update((name, value) for name, value in form.multi_items() if isinstance(value, str))
@@ -57,16 +56,6 @@ def flag(request: Request, name: str, *, default: bool = False) -> bool:
     """Return a query parameter that is ``true`` or ``false``."""
     value = request.query_params.get(name)
     return default if value is None else value.strip().lower() in ("true", "1", "yes")
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The body of the request is not the JSON that its Content-Type promises.") from error
-    if not isinstance(value, dict):
-        raise BadRequest("The body of the request must be a JSON object.")
-    return value
 
 
 def _replay(body: bytes) -> Any:

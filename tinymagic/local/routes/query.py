@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from tinymagic.local.access.permissions import Access, guarded
-from tinymagic.local.errors import ApiError, BadRequest
+from tinymagic.local.errors import ApiError, BadRequest, QueryTimeout
 from tinymagic.local.flags import flag
-from tinymagic.local.http import accepts_gzip, compressed, in_thread_until_gone, read_body, request_facts
+from tinymagic.local.http import accepts_gzip, compressed, in_thread_until_gone, json_object, read_body, request_facts
 from tinymagic.local.service_datasources.traffic import Traffic
 from tinymagic.local.services.query import OUTPUT_SETTINGS, QueryReply, QueryRequest
 from tinymagic.local.sql.formats import is_binary
@@ -50,6 +50,9 @@ RESERVED_PARAMETERS = {
     *OUTPUT_SETTINGS,
 }
 
+#: What the engine gets, over the limit, to stop a query: it looks only between blocks.
+_STOPPING_S = 3.0
+
 #: What the service calls this API in its logs.
 QUERY_API = "query_api"
 
@@ -75,10 +78,20 @@ async def run_sql(request: Request, access: Access) -> Response:
     )
     traffic = Traffic(services.service_log, access, request_facts(request), QUERY_API, QUERY_API)
     begin = time.perf_counter()
+    limit_s = services.limits.query_timeout_s
     try:
         reply = await in_thread_until_gone(
-            request, lambda: services.query.run(access, asked), lambda: services.query.cancel(query_id)
+            request,
+            lambda: services.query.run(access, asked),
+            lambda: services.query.cancel(query_id),
+            most_s=None if limit_s is None else limit_s + _STOPPING_S,
         )
+    except TimeoutError:
+        late = QueryTimeout(
+            f"[Error] Timeout exceeded: the query took longer than {limit_s} seconds. (TIMEOUT_EXCEEDED)"
+        )
+        traffic.failed(late, asked.parameters, time.perf_counter() - begin)
+        raise late from None
     except ApiError as error:
         traffic.failed(error, asked.parameters, time.perf_counter() - begin)
         raise
@@ -114,24 +127,14 @@ async def _parameters(request: Request, limit_bytes: int | None) -> dict[str, An
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body is not UTF-8: {error}.", documentation=QUERY_PAGE) from error
     if content_type == "application/json":
-        return {**parameters, **_json_object(text)}
+        # As with URL parameters, "not given" is how a template's default is asked for.
+        return {**parameters, **{name: item for name, item in json_object(text).items() if item is not None}}
     if content_type == "application/x-www-form-urlencoded":
         form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000))
         if "q" in form or "q" in parameters:
             return {**parameters, **form}
     parameters.setdefault("q", text)
     return parameters
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The body is not valid JSON: {error}.", documentation=QUERY_PAGE) from error
-    if not isinstance(value, dict):
-        raise BadRequest("The body must be a JSON object with the key q.", documentation=QUERY_PAGE)
-    # As with URL parameters, "not given" is how a template's default is asked for.
-    return {name: item for name, item in value.items() if item is not None}
 
 
 def _text(value: Any, name: str = "q") -> str:

@@ -7,7 +7,6 @@ repeated or not.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -19,7 +18,7 @@ from tinymagic.local.access.permissions import Access, guarded, open_to_all
 from tinymagic.local.access.row_filters import TOKENS_PAGE
 from tinymagic.local.access.scopes import GIVEN_SCOPES, ScopeError, check_scope, parse_scope
 from tinymagic.local.errors import BadRequest, NotFound
-from tinymagic.local.http import check_length, in_thread, json_response, read_body
+from tinymagic.local.http import check_length, in_thread, json_object, json_response, read_body
 from tinymagic.local.services.tokens import TokenRequest, TokensService
 
 if TYPE_CHECKING:
@@ -107,12 +106,7 @@ async def _parameters(request: Request) -> _Parameters:
 
 
 def _json_pairs(text: str) -> list[tuple[str, Any]]:
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The body is not valid JSON: {error}.", documentation=TOKENS_PAGE) from error
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object.", documentation=TOKENS_PAGE)
+    body = json_object(text)
     pairs: list[tuple[str, Any]] = []
     for name, value in body.items():
         if name == "scope" and isinstance(value, list):

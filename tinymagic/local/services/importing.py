@@ -133,6 +133,7 @@ class ImportService:
             lambda job: self._work(job, workspace, mode, request),
             access=access,
             datasource=record,
+            queue_name="url" if url else "",
             job_id=job_id,
             details={
                 "mode": mode,

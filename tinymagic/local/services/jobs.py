@@ -1,8 +1,8 @@
 """Work in the background: imports, deletions, and what later kinds of jobs do (``jobs.md``).
 
 A job is a row of the catalogue and a function that a worker thread runs. Its life is ``waiting``, ``working`` and then
-``done``, ``error`` or ``cancelled``; every change is on disk before it can be seen. Jobs wait in one queue, first in,
-first out, for one of `WORKERS` threads.
+``done``, ``error`` or ``cancelled``; every change is on disk before it can be seen. Jobs wait in a queue, first in,
+first out, for one of its `WORKERS` threads; imports by URL have their own, because other machines may stall them.
 
 Cancelling a waiting job ends it at once. A working one is asked: `RunningJob.check` raises, and the statements that the
 engine runs for it are stopped (`Engine.cancel_work`), until the work says with `RunningJob.commit` that it is about to
@@ -20,6 +20,7 @@ import re
 import threading
 import time
 import uuid
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -29,7 +30,7 @@ from tinymagic.local.engine import DiskFull, EngineEnding, EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.ingest.imports import plain_reason
 
-from .running_job import JobCancelled, RunningJob
+from .running_job import COMMITTING, JobCancelled, RunningJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ logger = logging.getLogger("tinymagic.local")
 
 JOBS_PAGE = "/api-reference/jobs-api"
 
-#: Jobs that run at the same time; each may use every core.
+#: Jobs of one queue that run at the same time; each may use every core.
 WORKERS = 4
 
 #: What the list shows, and how long a job can be asked for (``jobs.md`` section 1).
@@ -69,6 +70,7 @@ _DISK_FULL = "The disk of the embedded Tinybird is full. Make room on it, and st
 
 _INTERRUPTED = "The server ended while this job was {}."
 #: Jobs whose work is not simply undone by that say in `JobRecord.internals` what to expect instead.
+_PERHAPS_STORED = "Its rows were about to become visible and may be stored: look before you send them again."
 _NOTHING_STORED = "What it had not made visible by then was not stored; start it again."
 
 
@@ -93,12 +95,12 @@ class JobsService:
         self._catalog = catalog
         self._engine = engine
         self._service_log = service_log
-        self._queue: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
+        self._queues: dict[str, queue.SimpleQueue[_Queued]] = {}
         self._unfinished: dict[str, RunningJob] = {}
         self._retries: dict[str, Callable[[Access, JobRecord], JobRecord]] = {}
         self._lock = threading.Lock()
         self._changed = threading.Condition()
-        self._threads = 0
+        self._threads: Counter[str] = Counter()
         self._closed = False
         self._end_interrupted()
 
@@ -117,6 +119,7 @@ class JobsService:
         internals: Mapping[str, Any] | None = None,
         job_id: str = "",
         discard: Callable[[], None] | None = None,
+        queue_name: str = "",
     ) -> JobRecord:
         """Put work into the queue and return its job, which is ``waiting``.
 
@@ -131,6 +134,7 @@ class JobsService:
             internals: what a later retry needs.
             job_id: its id; a new one when empty.
             discard: called instead of *work* when the job is cancelled in the queue.
+            queue_name: which queue; work that waits for other machines has one of its own.
         """
         self._forget_old()
         moment = now()
@@ -150,10 +154,12 @@ class JobsService:
         with self._lock:
             self._catalog.create_job(record)
             self._unfinished[record.id] = running
-            self._queue.put((running, work, discard))
-            if self._threads < WORKERS:
-                self._threads += 1
-                threading.Thread(target=self._run_jobs, name=f"job-{self._threads}", daemon=True).start()
+            line = self._queues.setdefault(queue_name, queue.SimpleQueue())
+            line.put((running, work, discard))
+            if self._threads[queue_name] < WORKERS:
+                self._threads[queue_name] += 1
+                name = f"job-{queue_name}-{self._threads[queue_name]}"
+                threading.Thread(target=self._run_jobs, args=(line,), name=name, daemon=True).start()
         self._note(record)
         return record
 
@@ -291,6 +297,11 @@ class JobsService:
                 f"Job {job_id!r} has the status {record.status!r}; only those in error or cancelled can be retried.",
                 documentation=JOBS_PAGE,
             )
+        if record.internals.get(COMMITTING):
+            raise BadRequest(
+                f"Job {job_id!r} cannot be retried: {_PERHAPS_STORED} If they are not there, start a new import.",
+                documentation=JOBS_PAGE,
+            )
         again = self._retries.get(record.kind)
         if again is None:
             raise BadRequest(f"A job of the kind {record.kind!r} cannot be retried.", documentation=JOBS_PAGE)
@@ -314,9 +325,9 @@ class JobsService:
 
     # Running
 
-    def _run_jobs(self) -> None:
+    def _run_jobs(self, line: queue.SimpleQueue[_Queued]) -> None:
         while True:
-            running, work, discard = self._queue.get()
+            running, work, discard = line.get()
             if self._closed:
                 return
             try:
@@ -397,6 +408,8 @@ class JobsService:
 
 
 def _interrupted(job: JobRecord) -> str:
+    if job.internals.get(COMMITTING) and "when_interrupted" not in job.internals:
+        return f"{_INTERRUPTED.format(job.status)} {_PERHAPS_STORED}"
     return f"{_INTERRUPTED.format(job.status)} {job.internals.get('when_interrupted', _NOTHING_STORED)}"
 
 
@@ -415,11 +428,12 @@ def _time(text: str, what: str) -> str:
     try:
         # Python 3.10 knows no Z. A plus in a query string often arrives as a blank.
         moment = datetime.fromisoformat(_BLANK_ZONE_RE.sub(r"\1+\2", text.strip().replace("Z", "+00:00")))
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        moment = moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         raise BadRequest(
             f"{what} must be a time in ISO 8601 such as 2026-01-31T12:00:00Z, not {text[:40]!r}.",
             documentation=JOBS_PAGE,
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -139,6 +139,8 @@ class QueryService:
         if filters:
             self._check_filtered(statement, request)
             settings.update(FILTERED_QUERY_SETTINGS)
+            if names.hides_rows:
+                settings["output_format_write_statistics"] = 0
             settings["additional_table_filters"] = map_literal(filters)
         sql = statement.sql
         if request.explain:
@@ -155,6 +157,9 @@ class QueryService:
             )
         except EngineError as error:
             raise query_error(error, request.method) from error
+        if names.hides_rows:
+            # How much was read tells about the rows that the filter hides: search for a value, and it shows.
+            result = replace(result, rows_read=result.rows, bytes_read=0)
         if request.explain:
             result = _explained(rendered.sql, result)
         if self._limits.reply_bytes is not None and len(result.data) > self._limits.reply_bytes:
@@ -188,6 +193,9 @@ class QueryService:
         Raises:
             BadRequest: a PREWHERE, which the engine evaluates before the filter; or the plan, which quotes it.
         """
+        if statement.virtual_columns:
+            message = f"{', '.join(sorted(statement.virtual_columns))} cannot be read with a token for some rows only."
+            raise BadRequest(message, documentation=QUERY_PAGE)
         if statement.has_prewhere:
             message = "PREWHERE cannot be used where the token may read only some rows. Write WHERE."
             raise BadRequest(message, documentation=QUERY_PAGE)
@@ -258,11 +266,12 @@ class _Names:
         self._underscore: TableName | None = None
         if pipeline:
             database, _, name = pipeline.rpartition(".")
-            self._underscore = (database, name)
+            self._underscore = (database, name) if (database, name) != ("", "_") else None
         self._own = {record.name: record for record in catalog.datasources(access.workspace.id)}
         self.workspace = access.workspace
         self.reads_service_log = False
         self._reads_others = False
+        self.hides_rows = False
 
     @property
     def reads_service_log_only(self) -> bool:
@@ -308,6 +317,7 @@ class _Names:
         for database, name in meant:
             if not database and self._base(name) is not None and (condition := self._access.row_filter(name)):
                 filters[f"{self.workspace.database}.{name}"] = condition
+                self.hides_rows = True
         named = {f"{ORGANIZATION}.{name}" for database, name in meant if database == TINYBIRD}
         if named:
             own = self._service_log.table_filters(self.workspace.id)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _PROGRESS_EVERY_S = 0.3
 
 
+#: Key of a job's internals: its result was about to become visible.
+COMMITTING = "committing"
+
+
 class JobCancelled(Exception):  # noqa: N818 - says what happened
     """Somebody asked for the end of this job, and it has changed nothing yet."""
 
@@ -72,6 +76,8 @@ class RunningJob:
         """
         with self._lock:
             self.check()
+            # Written down first: after a crash in this moment nobody can say for sure that nothing was stored.
+            self._save(internals={**self.record.internals, COMMITTING: True})
             self._committed = True
 
     def cancel(self) -> bool:

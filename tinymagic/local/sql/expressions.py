@@ -16,6 +16,7 @@ from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.tables.type_names import end_of_quoted
 
 from .gate import SqlGate
+from .tree import loads
 
 if TYPE_CHECKING:
     from tinymagic.local.engine import Engine
@@ -82,7 +83,7 @@ class Expressions:
 
     def _ask(self, text: str) -> tuple[Any, str]:
         data = self._engine.parse(_PARSE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
-        tree, written = json.loads(data)
+        tree, written = loads(data)
         return json.loads(tree), str(written)
 
 

@@ -41,7 +41,7 @@ from .names import (
 )
 from .reading import Reading
 from .renaming import rename
-from .tree import exact_float, filled, without_settings
+from .tree import exact_float, filled, loads, without_settings
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ class Statement:
     readonly: int = 1
     shows_tables: bool = False
     has_prewhere: bool = False
+    virtual_columns: frozenset[str] = frozenset()
 
     def require(self, may_read: Callable[[TableName], bool | None]) -> None:
         """Refuse the statement when it names something that the caller may not read.
@@ -228,7 +229,7 @@ class SqlGate:
             )
         except EngineError as error:
             raise refused(syntax_message(error)) from error
-        return str(json.loads(data)[0])
+        return str(loads(data)[0])
 
     def _check(self, sql: str, copying: bool) -> Statement:
         text = self._without_last_semicolons(sql)
@@ -262,6 +263,7 @@ class SqlGate:
             settings=reading.settings,
             readonly=reading.readonly,
             has_prewhere=reading.has_prewhere,
+            virtual_columns=frozenset(reading.virtual_columns),
         )
 
     def _check_without_tree(self, text: str, error: EngineError, copying: bool) -> Statement:
@@ -286,13 +288,13 @@ class SqlGate:
             if "AST deserialization" not in error.message:
                 raise
             return self._parse_large_floats(text)
-        tree, written, rewritten = json.loads(data)
+        tree, written, rewritten = loads(data)
         return json.loads(tree, object_hook=exact_float), written, rewritten
 
     def _parse_large_floats(self, text: str) -> tuple[dict[str, Any], str, str]:
         """Parse a text with floats from 2**64 up: the engine writes them without a point and does not read that."""
         data = self._engine.parse(_TREE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
-        tree, written = json.loads(data)
+        tree, written = loads(data)
         mended = json.loads(tree, object_hook=exact_float)
         return mended, written, self._write(mended)
 
@@ -303,13 +305,13 @@ class SqlGate:
             parameters={"tree": json.dumps(tree)},
             output_format="JSONCompactEachRow",
         )
-        return str(json.loads(data)[0])
+        return str(loads(data)[0])
 
     def _format(self, text: str) -> str:
         data = self._engine.parse(
             "SELECT formatQuerySingleLine({q:String})", parameters={"q": text}, output_format="JSONCompactEachRow"
         )
-        return str(json.loads(data)[0])
+        return str(loads(data)[0])
 
     def _without_last_semicolons(self, sql: str) -> str:
         """Take off ``;`` at the end, also several and with comments between; the engine's tokenizer says where."""
@@ -323,7 +325,7 @@ class SqlGate:
             return sql  # It does not even fall into tokens; the parser will say why.
         raw = sql.encode()
         end = len(raw)
-        for token in reversed(json.loads(data)[0]):
+        for token in reversed(loads(data)[0]):
             if token["type"] == "Semicolon":
                 end = int(token["begin"])
             elif token["type"] not in ("Whitespace", "Comment"):

@@ -85,6 +85,12 @@ NAMING_FUNCTION_RE = re.compile(r"dict(get|has|isin).*|joinget(ornull)?", re.IGN
 #: What the parser writes for syntax, and the engine does not list among its functions.
 SYNTAX_FUNCTIONS = {"lambda"}
 
+#: Columns of every table that tell about the server.
+SERVER_COLUMNS = {"_database", "_disk_name"}
+
+#: Columns of every table that tell where a row lies, and so how many others there are.
+VIRTUAL_COLUMN_RE = re.compile(r"_(part|partition|block|sample|row|granule|mark)(_\w+)?")
+
 IN_FUNCTIONS = {
     f"{prefix}{name}"
     for prefix in ("", "global")

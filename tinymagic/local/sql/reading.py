@@ -12,7 +12,9 @@ from .names import (
     NAMING_FUNCTION_RE,
     OTHER_TABLE_FUNCTIONS,
     READONLY_2_TABLE_FUNCTIONS,
+    SERVER_COLUMNS,
     STRUCTURE_TABLE_FUNCTIONS,
+    VIRTUAL_COLUMN_RE,
     check_function,
     check_table_function,
     named_by,
@@ -70,6 +72,7 @@ class Reading:
         self._values: list[dict[str, Any]] = []
         self._in_from: set[int] = set()
         nodes = list(nodes_of(tree))
+        self.virtual_columns: set[str] = set()
         self.has_prewhere = any(node.get("prewhere") is not None for node in nodes)
         self._ctes = {str(node.get("name")) for node in nodes if node["type"] == "WithElement"}
         self._aliased: dict[str, list[dict[str, Any]]] = {}
@@ -111,6 +114,11 @@ class Reading:
             self._add_table(node, scope)
         elif kind == "Identifier":
             self.identifiers.append((node, scope))
+            name = parts_of(node)[-1]
+            if name in SERVER_COLUMNS:
+                raise refused(f"Usage of the column {name} is restricted. {CONTACT}")
+            if VIRTUAL_COLUMN_RE.fullmatch(name):
+                self.virtual_columns.add(name)
         elif isinstance(node.get("qualifier"), dict):
             self.qualifiers.add(id(node["qualifier"]))
         elif kind == "ColumnsApplyTransformer" and node.get("func_name"):

@@ -5,6 +5,7 @@ Pure. A tree is dictionaries with a ``type``, in lists and dictionaries. Walks g
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 #: (database, table); the database is "" for a bare name, which means the workspace.
 TableName: TypeAlias = "tuple[str, str]"
+
+
+def loads(data: bytes) -> Any:
+    r"""Read what the parser answered.
+
+    Raises:
+        BadRequest: a text in the statement is not UTF-8 (``'\xff'``), which no reply in JSON can carry.
+    """
+    try:
+        return json.loads(data)
+    except UnicodeDecodeError:
+        raise refused("The text has an escape that is not valid UTF-8. Write unhex('ff') for such bytes") from None
 
 
 @dataclass(frozen=True)
