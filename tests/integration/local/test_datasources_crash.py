@@ -27,6 +27,7 @@ from tinymagic.local.ingest.loader import Table
 from tinymagic.local.limits import Limits
 from tinymagic.local.services.datasource_changes import DataSourceChanges
 from tinymagic.local.services.datasources import DataSourcesService
+from tinymagic.local.services.deletions import Deletions
 from tinymagic.local.services.importing import ImportService
 from tinymagic.local.services.jobs import JobsService
 from tinymagic.local.services.operations import OperationsLog
@@ -402,17 +403,17 @@ class TestHalfDoneChanges:
         """The job has the reason, the engine does not go on trying, and later deletions work."""
         self.prepared(house)
         jobs = JobsService(house.catalog, house.engine)
-        changes = DataSourceChanges(house.datasources, jobs, OperationsLog(None))
+        deletions = Deletions(house.datasources, jobs, OperationsLog(None))
         access = Access(house.workspace, TokenRecord("x", house.workspace.id, "x", "x", [{"type": "ADMIN"}]))
         with monkeypatch.context() as patch:
             # A row that makes the condition fail came after it was counted.
-            patch.setattr(changes, "_count", lambda *_: 1)
-            job = changes.start_deletion(access, "sales", "intDiv(1, id - 2) = 7")
+            patch.setattr(deletions, "_count", lambda *_: 1)
+            job = deletions.start_deletion(access, "sales", "intDiv(1, id - 2) = 7")
             assert jobs.wait(job.id, 20)
         failed = jobs.get(house.workspace, job.id)
         assert failed.status == "error"
         assert "division by zero" in failed.error.lower()
-        job = changes.start_deletion(access, "sales", "id = 3")
+        job = deletions.start_deletion(access, "sales", "id = 3")
         assert jobs.wait(job.id, 20)
         assert jobs.get(house.workspace, job.id).status == "done"
         assert self.count(house) == 2

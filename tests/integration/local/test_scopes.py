@@ -468,36 +468,41 @@ class TestRowFilters:
             assert int(answer) > 0
 
 
+@pytest.fixture(scope="module")
+def hidden_rows_token(api):
+    """A token that may read one of the two rows of ``sco_hidden``."""
+    name = "sco_hidden"
+    parameters = {"name": name, "schema": "owner String, n Int32", "engine_sorting_key": "n"}
+    assert api.post("/v0/datasources", params=parameters).status_code == 200
+    rows = "me,1\nyou,31337\n"
+    assert api.post("/v0/datasources", params={"name": name, "mode": "append"}, data=rows).status_code == 200
+    return minted(api, f"DATASOURCES:READ:{name}:owner = 'me'")
+
+
 class TestWhatAFilterHides:
     """A token for some rows does not learn how many others there are, or what is in them."""
 
-    @pytest.fixture(scope="class")
-    def token(self, api):
-        name = "sco_hidden"
-        parameters = {"name": name, "schema": "owner String, n Int32", "engine_sorting_key": "n"}
-        assert api.post("/v0/datasources", params=parameters).status_code == 200
-        rows = "me,1\nyou,31337\n"
-        assert api.post("/v0/datasources", params={"name": name, "mode": "append"}, data=rows).status_code == 200
-        return minted(api, f"DATASOURCES:READ:{name}:owner = 'me'")
-
-    def test_how_much_was_read(self, api, token):
+    def test_how_much_was_read(self, api, hidden_rows_token):
         """It would tell whether a value is in a hidden row, because the sorting key prunes."""
         for n in (31337, 31338):
             data = {"q": f"SELECT count() FROM sco_hidden WHERE n >= {n} FORMAT JSON"}
-            reply = api.post("/v0/sql", data=data, token=token)
+            reply = api.post("/v0/sql", data=data, token=hidden_rows_token)
             assert reply.json()["data"] == [{"count()": 0}]
             assert "statistics" not in reply.json()
             assert '"read_rows":"1"' in reply.headers["X-ClickHouse-Summary"]
 
     @pytest.mark.parametrize("column", ["_part", "_part_offset", "_partition_id"])
-    def test_where_rows_lie(self, api, token, column):
+    def test_where_rows_lie(self, api, hidden_rows_token, column):
         """Gaps would tell."""
-        assert api.post("/v0/sql", data={"q": f"SELECT {column} FROM sco_hidden"}, token=token).status_code == 400
+        assert (
+            api.post("/v0/sql", data={"q": f"SELECT {column} FROM sco_hidden"}, token=hidden_rows_token).status_code
+            == 400
+        )
 
-    def test_how_many_there_are(self, api, token):
+    def test_how_many_there_are(self, api, hidden_rows_token):
         """The description has no counts; the administrator's has."""
         for path in ("/v0/datasources/sco_hidden", "/v0/datasources"):
-            found = api.get(path, token=token).json()
+            found = api.get(path, token=hidden_rows_token).json()
             found = found["datasources"][0] if "datasources" in found else found
             assert (found["name"], found["statistics"], found["quarantine_rows"]) == ("sco_hidden", None, None)
         assert api.get("/v0/datasources/sco_hidden").json()["statistics"]["row_count"] == 2

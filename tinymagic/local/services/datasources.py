@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -198,8 +198,10 @@ class DataSourcesService:
         """
         record = self.record(workspace, name_or_id)
         if PENDING in record.settings:
-            with self.changing(workspace, record.id):
-                pass  # A change that a full disk stopped half-way is brought to its end first.
+            # A change that a full disk stopped half-way is brought to its end first. If it cannot be, rows may still
+            # be added: the table says whether they fit.
+            with suppress(Conflict), self.changing(workspace, record.id):
+                pass
         with self._locks.shared(record.id):
             yield self.record(workspace, record.id)
 
