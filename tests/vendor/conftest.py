@@ -348,8 +348,8 @@ def node(tmp_path_factory: pytest.TempPathFactory, program_environment: dict[str
     """Node in a folder whose scripts find the installed packages."""
     modules = environment_folder("node") / "node_modules"
     program = shutil.which("node")
-    if program is None:
-        pytest.skip("NOT RUN: node is not installed")
+    if program is None or not modules.is_dir():
+        pytest.skip("NOT RUN: Node or the packages are not installed")
     folder = sample_folder(tmp_path_factory.mktemp("node"))
     (folder / "node_modules").symlink_to(modules)
     return Program([program], folder, program_environment)

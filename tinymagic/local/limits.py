@@ -53,14 +53,18 @@ class Limits:
             ValueError: there is no such name; the message lists them.
         """
         if name in (None, "default"):
-            return cls(query_memory_bytes=_most_of_memory())
+            return cls(query_memory_bytes=share_of_memory(0.6))
         if name == "service":
-            return cls(query_memory_bytes=_most_of_memory(), rates=True)
+            return cls(query_memory_bytes=share_of_memory(0.6), rates=True)
         if name == "none":
             return cls(None, None, None, None, None, None, None, None, None)
         raise ValueError(f"{name!r} is not a set of limits; there are {', '.join(NAMES)}.")
 
 
-def _most_of_memory() -> int:
-    """Return 60 % of the machine's memory: above it the operating system would end the server, not the query."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.6)
+def share_of_memory(share: float) -> int:
+    """Return bytes of the machine's memory: what takes too much shall fail before the system ends the server.
+
+    Args:
+        share: between 0 and 1.
+    """
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * share)

@@ -301,8 +301,6 @@ class TestService:
     def test_what_is_noted(self, engine: Engine, client: Served) -> None:
         """The service Data Sources tell about the requests."""
         services = client.services
-        if services.service_log is None:
-            pytest.skip("there are no service Data Sources yet")
         client.send("noted", {"a": 1})
         client.send("noted", {"a": 1}, {"a": "x"})
         client.send("noted", 5)

@@ -418,8 +418,6 @@ class TestTokens:
             reply = api.post(
                 "/v0/tokens", params=[("name", f"t{next(_numbers)}"), *(("scope", each) for each in scopes)]
             )
-            if reply.status_code in (404, 405):
-                pytest.skip("tokens cannot be made in this server")
             assert reply.status_code == 200, reply.text
             made: str = reply.json()["token"]
             return made

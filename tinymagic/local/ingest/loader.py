@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import DiskFull, EngineEnding, EngineError, quote_identifier, quote_string
+from tinymagic.local.limits import share_of_memory
 from tinymagic.local.tables.schema import QUARANTINE_COLUMNS, Column
 from tinymagic.local.tables.type_names import type_name
 
@@ -44,6 +45,8 @@ OWN_SQL_SETTINGS: dict[str, Setting] = {
     "max_query_size": 64_000_000,
     "max_ast_elements": 5_000_000,
     "max_expanded_ast_elements": 5_000_000,
+    # A small file can hold values of gigabytes, by compression or a dictionary.
+    "max_memory_usage": share_of_memory(1 / 3),
 }
 
 #: An INSERT SELECT writes one block: it is there as a whole or not at all, unless it touches several partitions.
