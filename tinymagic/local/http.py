@@ -28,6 +28,8 @@ from .errors import BadRequest, LengthRequired, PayloadTooLarge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.types import Message
+
 _Result = TypeVar("_Result")
 
 #: Bodies below this are not worth the work of compression.
@@ -148,10 +150,9 @@ async def form_parameters(request: Request, limit_bytes: int = 1_000_000) -> dic
     """
     parameters = dict(request.query_params)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "multipart/form-data":
-        async with request.form(max_files=0) as form:
-            return {**parameters, **{name: str(value) for name, value in form.items()}}
     body = await read_body(request, limit_bytes)
+    if content_type == "multipart/form-data":
+        return {**parameters, **dict(await multipart_fields(request, body))}
     if not body.strip():
         return parameters
     try:
@@ -165,6 +166,16 @@ async def form_parameters(request: Request, limit_bytes: int = 1_000_000) -> dic
         return {**parameters, **dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000))}
     except ValueError as error:
         raise BadRequest(f"The body is not a form: {error}.") from error
+
+
+async def multipart_fields(request: Request, body: bytes) -> list[tuple[str, str]]:
+    """Return the fields of a multipart *body* that has been read, within its limit; files are left out."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async with Request(request.scope, receive).form(max_files=1, max_fields=100) as form:
+        return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
-
 from tinymagic.local.errors import BadRequest
-from tinymagic.local.http import json_object, read_body
+from tinymagic.local.http import json_object, multipart_fields, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.types import Message
+    from starlette.requests import Request
+
 
 #: No form of these routes is longer.
 _MOST_BYTES = 1_000_000
@@ -33,8 +32,7 @@ async def parameters(request: Request) -> dict[str, Any]:
     if body.strip() and (kind == "application/json" or (not kind and body.lstrip()[:1] == b"{")):
         found.update(json_object(body))
     elif kind == "multipart/form-data":
-        form = await Request(request.scope, _replay(body)).form(max_files=1, max_fields=100)
-        found.update((name, value) for name, value in form.multi_items() if isinstance(value, str))
+        found.update(await multipart_fields(request, body))
     elif body:
         found.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     return found
@@ -56,10 +54,3 @@ def flag(request: Request, name: str, *, default: bool = False) -> bool:
     """Return a query parameter that is ``true`` or ``false``."""
     value = request.query_params.get(name)
     return default if value is None else value.strip().lower() in ("true", "1", "yes")
-
-
-def _replay(body: bytes) -> Any:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive

@@ -18,7 +18,7 @@ from tinymagic.local.access.permissions import Access, guarded, open_to_all
 from tinymagic.local.access.row_filters import TOKENS_PAGE
 from tinymagic.local.access.scopes import GIVEN_SCOPES, ScopeError, check_scope, parse_scope
 from tinymagic.local.errors import BadRequest, NotFound
-from tinymagic.local.http import check_length, in_thread, json_object, json_response, read_body
+from tinymagic.local.http import in_thread, json_object, json_response, multipart_fields, read_body
 from tinymagic.local.services.tokens import TokenRequest, TokensService
 
 if TYPE_CHECKING:
@@ -88,12 +88,11 @@ def _service(request: Request) -> TokensService:
 async def _parameters(request: Request) -> _Parameters:
     pairs: list[tuple[str, Any]] = list(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await read_body(request, _MOST_BODY_BYTES)
     if kind == "multipart/form-data":
-        check_length(request, _MOST_BODY_BYTES)
-        async with request.form(max_files=1, max_part_size=_MOST_BODY_BYTES) as form:
-            pairs += [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+        pairs += await multipart_fields(request, body)
     else:
-        text = (await read_body(request, _MOST_BODY_BYTES)).decode("utf-8", "replace")
+        text = body.decode("utf-8", "replace")
         # Not every client gives a JSON object its content type.
         if kind == "application/json" or text.lstrip().startswith("{"):
             pairs += _json_pairs(text) if text.strip() else []
