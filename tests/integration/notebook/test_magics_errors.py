@@ -67,7 +67,9 @@ def test_is_shown_in_the_place_of_a_traceback(events):
 
 
 def test_near_tables(events):
-    assert "Did you mean card_events?" in events.run("%tbsql SELECT 1 FROM card_evnts").card
+    # The server is shared, so there may be other near names, but none is nearer.
+    card = events.run("%tbsql SELECT 1 FROM card_evnts").card
+    assert any(line.startswith("Did you mean card_events") for line in card)
 
 
 def test_stays_an_ordinary_exception(events):
