@@ -148,11 +148,12 @@ class DataSourcesService:
             if scope["type"] in rights and scope.get("resource") == record.id
         ]
         found = self.catalog.workspace(workspace.id)
-        tags = [
+        # Sorted, for clients make the tags of one file in any order.
+        tags = sorted(
             str(tag["name"])
             for tag in (found.tags if found else ())
             if any(record.id == each.get("id") or record.name == each.get("name") for each in tag["resources"])
-        ]
+        )
         return datafile(record, tokens=tokens, tags=tags)
 
     def record(self, workspace: Workspace, name_or_id: str) -> DataSourceRecord:
