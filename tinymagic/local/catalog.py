@@ -1,4 +1,4 @@
-"""What exists: workspaces, users, tokens, Data Sources. The only file that touches SQLite.
+"""What exists: workspaces, users, tokens, Data Sources, Pipes and the rest. The only file that touches SQLite.
 
 One writer of truth per fact: this catalogue knows *what* exists, chDB holds the rows. Every method is one
 transaction (WAL, ``synchronous=FULL``: what a method returned from is on disk) and may be called from any thread: one
@@ -45,6 +45,18 @@ CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
     created_at TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (workspace_id, created_at);
+CREATE TABLE IF NOT EXISTS pipes (
+    id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
+    name TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (workspace_id, name));
+CREATE TABLE IF NOT EXISTS variables (
+    id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
+    name TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (workspace_id, name));
+CREATE TABLE IF NOT EXISTS connections (
+    id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE,
+    name TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (workspace_id, name));
+CREATE TABLE IF NOT EXISTS deployments (
+    id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL REFERENCES workspaces(id) ON DELETE CASCADE, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS deployments_of_workspace ON deployments (workspace_id);
 """
 
 #: From version 1 to 2: the name of a branch need only differ from those of the other branches of its workspace.
@@ -201,7 +213,147 @@ class JobRecord:
     updated_at: str = ""
 
 
-_Record = TypeVar("_Record", User, Workspace, TokenRecord, DataSourceRecord, JobRecord)
+@dataclass(frozen=True)
+class Node:
+    """A node of a Pipe.
+
+    Attributes:
+        id: ``t_`` and 32 hexadecimal digits.
+        sql: as the author wrote it, a template when it begins with ``%``.
+        type: ``standard``, ``endpoint``, ``materialized``, ``copy`` or ``sink``.
+        output: what its type needs, with ids of resources and never their names.
+        tags: free keys.
+        ignore_sql_errors: whether it was saved although it cannot run.
+    """
+
+    id: str
+    name: str
+    sql: str = ""
+    description: str = ""
+    type: str = "standard"
+    output: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, Any] = field(default_factory=dict)
+    ignore_sql_errors: bool = False
+    created_at: str = ""
+    updated_at: str = ""
+
+    @property
+    def is_output(self) -> bool:
+        """Whether the Pipe gives what this node gives."""
+        return self.type != "standard"
+
+
+@dataclass(frozen=True)
+class PipeRecord:
+    """A Pipe: nodes, of which one may be its output.
+
+    Attributes:
+        nodes: in their order.
+        settings: whatever else is kept, such as ``path``, the file that it was deployed from.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    description: str = ""
+    nodes: tuple[Node, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    created_at: str = ""
+    updated_at: str = ""
+
+    def __post_init__(self) -> None:
+        """Make nodes of what was read from JSON."""
+        nodes = tuple(Node(**each) if isinstance(each, dict) else each for each in self.nodes)
+        object.__setattr__(self, "nodes", nodes)
+
+    @property
+    def output_node(self) -> Node | None:
+        """The node that is the output."""
+        return next((node for node in self.nodes if node.is_output), None)
+
+    @property
+    def type(self) -> str:
+        """``default`` without an output, else the type of the output."""
+        node = self.output_node
+        return "default" if node is None else node.type
+
+    @property
+    def endpoint(self) -> Node | None:
+        """The published node."""
+        return next((node for node in self.nodes if node.type == "endpoint"), None)
+
+    def node(self, id_or_name: str) -> Node | None:
+        """Find a node by id, else by name."""
+        by_id = next((node for node in self.nodes if node.id == id_or_name), None)
+        return by_id or next((node for node in self.nodes if node.name == id_or_name), None)
+
+    def with_node(self, node: Node) -> PipeRecord:
+        """Return the Pipe with *node* in the place of the one with its id, else at the end."""
+        known = any(each.id == node.id for each in self.nodes)
+        nodes = tuple(node if each.id == node.id else each for each in self.nodes)
+        return replace(self, nodes=nodes if known else (*nodes, node))
+
+
+@dataclass(frozen=True)
+class VariableRecord:
+    """An Environment Variable; *value* is sealed."""
+
+    id: str
+    workspace_id: str
+    name: str
+    value: str
+    type: str = "secret"
+    edited_by: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+
+    def __repr__(self) -> str:
+        return f"VariableRecord(id={self.id!r}, name={self.name!r})"
+
+
+@dataclass(frozen=True)
+class ConnectionRecord:
+    """A connection to another service; *settings* may be shown, *secrets* is a sealed JSON object."""
+
+    id: str
+    workspace_id: str
+    name: str
+    service: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    secrets: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+
+    def __repr__(self) -> str:
+        return f"ConnectionRecord(id={self.id!r}, name={self.name!r}, service={self.service!r})"
+
+
+@dataclass(frozen=True)
+class DeploymentRecord:
+    """One deployment of a project; *details* is what the service keeps of it."""
+
+    id: str
+    workspace_id: str
+    status: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    created_at: str = ""
+    updated_at: str = ""
+
+
+_Record = TypeVar(
+    "_Record",
+    User,
+    Workspace,
+    TokenRecord,
+    DataSourceRecord,
+    JobRecord,
+    PipeRecord,
+    VariableRecord,
+    ConnectionRecord,
+    DeploymentRecord,
+)
+
+_Timed = TypeVar("_Timed", DataSourceRecord, PipeRecord, VariableRecord, ConnectionRecord, DeploymentRecord)
 
 #: Columns that the tables have beside ``body``.
 _COLUMNS: dict[type[Any], tuple[str, tuple[str, ...]]] = {
@@ -210,6 +362,10 @@ _COLUMNS: dict[type[Any], tuple[str, tuple[str, ...]]] = {
     TokenRecord: ("tokens", ("id", "workspace_id", "name", "token")),
     DataSourceRecord: ("datasources", ("id", "workspace_id", "name")),
     JobRecord: ("jobs", ("id", "workspace_id", "created_at")),
+    PipeRecord: ("pipes", ("id", "workspace_id", "name")),
+    VariableRecord: ("variables", ("id", "workspace_id", "name")),
+    ConnectionRecord: ("connections", ("id", "workspace_id", "name")),
+    DeploymentRecord: ("deployments", ("id", "workspace_id")),
 }
 
 
@@ -387,7 +543,11 @@ class Catalog:
     def resource_names(self, workspace_id: str) -> dict[str, str]:
         """Return the present name of each resource that a scope can be about, by its id."""
         with self._lock:
-            found = self._connection.execute("SELECT id, name FROM datasources WHERE workspace_id = ?", (workspace_id,))
+            found = self._connection.execute(
+                "SELECT id, name FROM datasources WHERE workspace_id = ?1 "
+                "UNION ALL SELECT id, name FROM pipes WHERE workspace_id = ?1",
+                (workspace_id,),
+            )
             return dict(found.fetchall())
 
     # Data Sources
@@ -398,17 +558,11 @@ class Catalog:
         Raises:
             NameTaken: the workspace has a Data Source of this name.
         """
-        moment = now()
-        record = replace(datasource, created_at=datasource.created_at or moment, updated_at=moment)
-        return self._insert(record)
+        return self._create(datasource)
 
     def datasource(self, workspace_id: str, id_or_name: str) -> DataSourceRecord | None:
         """Find a Data Source of the workspace by id, else by name."""
-        for column in ("id", "name"):
-            found = self._first(DataSourceRecord, f"workspace_id = ? AND {column} = ?", workspace_id, id_or_name)
-            if found:
-                return found
-        return None
+        return self._named(DataSourceRecord, workspace_id, id_or_name)
 
     def datasources(self, workspace_id: str) -> list[DataSourceRecord]:
         """Return the workspace's Data Sources, oldest first."""
@@ -453,7 +607,119 @@ class Catalog:
         with self.transaction():
             self._connection.execute("DELETE FROM jobs WHERE created_at <= ?", (created_before,))
 
+    # Pipes
+
+    def create_pipe(self, pipe: PipeRecord) -> PipeRecord:
+        """Add a Pipe and return it with its times.
+
+        Raises:
+            NameTaken: the workspace has a Pipe of this name.
+        """
+        return self._create(pipe)
+
+    def pipe(self, workspace_id: str, id_or_name: str) -> PipeRecord | None:
+        """Find a Pipe of the workspace by id, else by name."""
+        return self._named(PipeRecord, workspace_id, id_or_name)
+
+    def pipes(self, workspace_id: str) -> list[PipeRecord]:
+        """Return the workspace's Pipes, oldest first."""
+        return self._select(PipeRecord, "workspace_id = ?", workspace_id)
+
+    def update_pipe(self, pipe: PipeRecord) -> PipeRecord:
+        """Replace the Pipe that has the same id (also its name) and set its ``updated_at``.
+
+        Raises:
+            NameTaken: another Pipe of the workspace has the new name.
+        """
+        return self._update(replace(pipe, updated_at=now()))
+
+    def delete_pipe(self, pipe_id: str) -> None:
+        """Forget a Pipe. The caller takes away what hangs on its output."""
+        self._delete(PipeRecord, pipe_id)
+
+    # Environment Variables
+
+    def create_variable(self, variable: VariableRecord) -> VariableRecord:
+        """Add an Environment Variable and return it with its times.
+
+        Raises:
+            NameTaken: the workspace has one of this name.
+        """
+        return self._create(variable)
+
+    def variable(self, workspace_id: str, name: str) -> VariableRecord | None:
+        """Find an Environment Variable of the workspace by name."""
+        return self._first(VariableRecord, "workspace_id = ? AND name = ?", workspace_id, name)
+
+    def variables(self, workspace_id: str) -> list[VariableRecord]:
+        """Return the workspace's Environment Variables, oldest first."""
+        return self._select(VariableRecord, "workspace_id = ?", workspace_id)
+
+    def update_variable(self, variable: VariableRecord) -> VariableRecord:
+        """Replace the Environment Variable that has the same id and set its ``updated_at``."""
+        return self._update(replace(variable, updated_at=now()))
+
+    def delete_variable(self, variable_id: str) -> None:
+        """Forget an Environment Variable."""
+        self._delete(VariableRecord, variable_id)
+
+    # Connections
+
+    def create_connection(self, connection: ConnectionRecord) -> ConnectionRecord:
+        """Add a connection and return it with its times.
+
+        Raises:
+            NameTaken: the workspace has one of this name.
+        """
+        return self._create(connection)
+
+    def connection(self, workspace_id: str, id_or_name: str) -> ConnectionRecord | None:
+        """Find a connection of the workspace by id, else by name."""
+        return self._named(ConnectionRecord, workspace_id, id_or_name)
+
+    def connections(self, workspace_id: str) -> list[ConnectionRecord]:
+        """Return the workspace's connections, oldest first."""
+        return self._select(ConnectionRecord, "workspace_id = ?", workspace_id)
+
+    def update_connection(self, connection: ConnectionRecord) -> ConnectionRecord:
+        """Replace the connection that has the same id and set its ``updated_at``."""
+        return self._update(replace(connection, updated_at=now()))
+
+    def delete_connection(self, connection_id: str) -> None:
+        """Forget a connection."""
+        self._delete(ConnectionRecord, connection_id)
+
+    # Deployments
+
+    def create_deployment(self, deployment: DeploymentRecord) -> DeploymentRecord:
+        """Add a deployment and return it with its times."""
+        return self._create(deployment)
+
+    def deployment(self, workspace_id: str, deployment_id: str) -> DeploymentRecord | None:
+        """Find a deployment of the workspace."""
+        return self._first(DeploymentRecord, "workspace_id = ? AND id = ?", workspace_id, deployment_id)
+
+    def deployments(self, workspace_id: str) -> list[DeploymentRecord]:
+        """Return the workspace's deployments, oldest first."""
+        return self._select(DeploymentRecord, "workspace_id = ?", workspace_id)
+
+    def update_deployment(self, deployment: DeploymentRecord) -> DeploymentRecord:
+        """Replace the deployment that has the same id and set its ``updated_at``."""
+        return self._update(replace(deployment, updated_at=now()))
+
     # One implementation for all records
+
+    def _create(self, record: _Timed) -> _Timed:
+        moment = now()
+        return self._insert(replace(record, created_at=record.created_at or moment, updated_at=moment))
+
+    def _named(self, kind: type[_Record], workspace_id: str, id_or_name: str) -> _Record | None:
+        """Find by id, else by name."""
+        for column in ("id", "name"):
+            found = self._first(kind, f"workspace_id = ? AND {column} = ?", workspace_id, id_or_name)
+            if found:
+                return found
+        return None
 
     def _insert(self, record: _Record) -> _Record:
         table, columns = _COLUMNS[type(record)]

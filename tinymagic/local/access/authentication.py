@@ -18,7 +18,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from tinymagic.local.access import jwt, jwt_claims
-from tinymagic.local.catalog import DataSourceRecord, TokenRecord, Workspace
+from tinymagic.local.catalog import DataSourceRecord, PipeRecord, TokenRecord, Workspace
 from tinymagic.local.errors import Forbidden
 
 from .permissions import Access
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 WORKSPACE_ADMIN_TOKEN = "workspace admin token"  # noqa: S105 - a name, not a secret
 
 #: Records whose ids and names scopes are about.
-_NAMED = (DataSourceRecord,)
+_NAMED = (DataSourceRecord, PipeRecord)
 
 #: Verified JWTs that are kept.
 _MOST_JWTS = 10_000

@@ -1,0 +1,1 @@
+"""Datafiles: the `.datasource`, `.pipe` and `.connection` texts of a project, read and printed. Pure."""
