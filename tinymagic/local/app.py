@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib
+import importlib.util
 import logging
 import traceback
 import uuid
@@ -59,6 +60,14 @@ _ROUTE_MODULES = (
     "jobs",
     "datasources",
     "datasource_changes",
+    "variables",
+    "connections",
+    "endpoints",
+    "materializations",
+    "copies",
+    "sinks",
+    "pipes",
+    "deployments",
     "nothing_yet",
 )
 
@@ -97,6 +106,8 @@ def load_routes() -> list[Route]:
     """Import every route module and return all routes."""
     routes: list[Route] = []
     for name in _ROUTE_MODULES:
+        if importlib.util.find_spec(f"{__package__}.routes.{name}") is None:
+            continue
         routes.extend(importlib.import_module(f"{__package__}.routes.{name}").ROUTES)
     return routes
 

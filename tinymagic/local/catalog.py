@@ -383,6 +383,8 @@ class Catalog:
         self._lock = threading.RLock()
         self._version = 0
         self._versions: Counter[type[Any]] = Counter()
+        #: Where the key of its secrets lies; ``None`` in memory.
+        self.folder = None if path is None else path.parent
         if path is not None and not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)

@@ -143,14 +143,14 @@ class Authenticator:
             workspace,
             record,
             {**{name: name for name in names.values()}, **names},
-            check_filter=functools.partial(_check_filter, self._filters, workspace),
+            check_filter=functools.partial(self._check_filter, workspace),
             limit_rps=claims.rps,
         )
         return claims.expires_at, access
 
-
-def _check_filter(filters: RowFilters, workspace: Workspace, text: str, name: str) -> str:
-    return filters.remembered(workspace, name, text)
+    def _check_filter(self, workspace: Workspace, text: str, name: str) -> str:
+        of_table = self._catalog.datasource(workspace.id, name) is not None
+        return self._filters.remembered(workspace, name, text, of_table=of_table)
 
 
 def _invalid(text: str, problem: str) -> Forbidden:

@@ -101,10 +101,20 @@ class Access:
         held = [scope for holder, scope in self._held("DATASOURCES:READ") if holder == name]
         if not held:
             return None if self.allows("DATASOURCES:READ", name) else "0"
-        if not all(scope.get("filter") for scope in held):
+        return self._any_filter(held, name)
+
+    def pipe_filter(self, name: str) -> str | None:
+        """Return the condition under which the token may read the rows that a Pipe gives, ``None`` for all.
+
+        Rights on a Pipe that the token does not have are not looked at: others may read it for the token.
+
+        Raises:
+            BadRequest: the filter of a JWT cannot be used.
+        """
+        if self._has_all("PIPES:READ"):
             return None
-        conditions = dict.fromkeys(self._filter_sql(scope, name) for scope in held)
-        return " OR ".join(f"({condition})" for condition in conditions)
+        held = [scope for holder, scope in self._held("PIPES:READ") if holder == name]
+        return self._any_filter(held, name) if held else None
 
     def fixed_parameters(self, pipe_name: str) -> dict[str, Any] | None:
         """Return the parameters that a JWT forces upon a Pipe's endpoint; ``None`` when it forces none.
@@ -130,6 +140,12 @@ class Access:
             name = self.names.get(held.get("resource", ""), "")
             if name or scope not in RESOURCE_SCOPES:
                 yield name, held
+
+    def _any_filter(self, held: list[dict[str, Any]], name: str) -> str | None:
+        if not all(scope.get("filter") for scope in held):
+            return None
+        conditions = dict.fromkeys(self._filter_sql(scope, name) for scope in held)
+        return " OR ".join(f"({condition})" for condition in conditions)
 
     def _filter_sql(self, scope: dict[str, Any], name: str) -> str:
         if "sql" in scope:

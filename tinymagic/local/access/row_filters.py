@@ -48,8 +48,11 @@ class RowFilters:
         self._remembered: OrderedDict[tuple[str, str, str], str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def checked(self, workspace: Workspace, name: str, text: str) -> str:
+    def checked(self, workspace: Workspace, name: str, text: str, *, of_table: bool = True) -> str:
         """Return the filter *text* for the Data Source *name* as the engine's parser writes it.
+
+        Not *of_table*: it is for the rows that a Pipe gives, whose columns may depend on parameters; so a column that
+        is not there shows when the Pipe is read.
 
         Raises:
             BadRequest: it is no condition over the columns; the message has the engine's reason.
@@ -57,6 +60,8 @@ class RowFilters:
         if len(text) > _MOST_CHARACTERS:
             raise BadRequest(f"The filter is over the limit of {_MOST_CHARACTERS} characters.")
         condition = self._expressions.checked(text, "filter")
+        if not of_table:
+            return condition
         try:
             self._engine.read(
                 f"SELECT 1 FROM {quote_identifier(name)} WHERE ({condition}) LIMIT 0", database=workspace.database
@@ -69,14 +74,14 @@ class RowFilters:
             ) from error
         return condition
 
-    def remembered(self, workspace: Workspace, name: str, text: str) -> str:
+    def remembered(self, workspace: Workspace, name: str, text: str, *, of_table: bool = True) -> str:
         """Like `checked`, for filters that come with each request, as those of JWTs do."""
         key = (workspace.id, name, text)
         with self._lock:
             if key in self._remembered:
                 self._remembered.move_to_end(key)
                 return self._remembered[key]
-        condition = self.checked(workspace, name, text)
+        condition = self.checked(workspace, name, text, of_table=of_table)
         with self._lock:
             self._remembered[key] = condition
             if len(self._remembered) > _MOST_REMEMBERED:

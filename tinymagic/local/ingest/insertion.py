@@ -4,8 +4,10 @@ One block into one partition makes one part, which is there or is not. So the en
 touches several partitions, before it writes anything. Such rows, and those that would not fit into memory as one
 block, go to a staging table whose parts are then attached together (`moves.py`).
 
-Materialized views that hang on the table are filled by the same insert. The engine writes the table first (tried, a
-hundred times out of a hundred with engine 26.9), so an error "while pushing to view" means: the rows are there.
+When materialized views hang on the table, rows always go by way of a staging table, on which the views are evaluated
+(`feeding.py`). What fails in a view does not keep the rows from the table. The engine's own materialized views, if the
+table has any, are filled by its insert. It writes the table first (tried, a hundred times out of a hundred with engine
+26.9), so an error "while pushing to view" means: the rows are there.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from typing import TYPE_CHECKING
 
 from tinymagic.local.engine import EngineError
 
+from .feeding import create_like, unfinished_sentence
 from .imports import plain_reason
 from .loader import ANY_PARTITIONS, INSERT_SETTINGS, ONE_BLOCK, OWN_SQL_SETTINGS, staging_table
+from .moves import Unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +56,8 @@ class Insertion:
         Raises:
             EngineError: nothing was inserted.
         """
-        if block_rows is None:
+        has_views = bool(self._loader.views(target))
+        if block_rows is None and not has_views:
             try:
                 with _view_errors() as errors:
                     self._engine.execute(statement(target), settings={**OWN_SQL_SETTINGS, **_ONE_PART})
@@ -60,21 +65,35 @@ class Insertion:
             except EngineError as error:
                 if error.name != "TOO_MANY_PARTS" or "artitions" not in error.message:
                     raise
-        return self._staged(target, statement, block_rows)
+        return self._staged(target, statement, block_rows, has_views=has_views)
 
-    def _staged(self, target: Table, statement: Callable[[Table], str], block_rows: int | None) -> str:
-        settings = {**OWN_SQL_SETTINGS, **INSERT_SETTINGS, **ANY_PARTITIONS}
+    def _staged(
+        self, target: Table, statement: Callable[[Table], str], block_rows: int | None, *, has_views: bool
+    ) -> str:
+        settings: dict[str, Setting] = {**OWN_SQL_SETTINGS, **INSERT_SETTINGS, **ANY_PARTITIONS}
         if block_rows is not None:
             settings.update(min_insert_block_size_rows=block_rows, min_insert_block_size_bytes=BLOCK_BYTES)
-        staged = staging_table()
+        staged, kept = staging_table(), False
         try:
-            self._engine.execute(f"CREATE TABLE {staged.sql} AS {target.sql}")
+            if has_views:
+                settings["optimize_on_insert"] = 0  # The views get the rows as they come.
+                create_like(self._engine, staged, target, keeps_rows=self._loader.keeps_rows(target))
+            else:
+                self._engine.execute(f"CREATE TABLE {staged.sql} AS {target.sql}")
             self._engine.execute(statement(staged), settings=settings)
+            if has_views:
+                with self._loader.feeding(staged, target, lenient=True) as feeding:
+                    feeding.move()
+                return "; ".join(feeding.errors)
             with _view_errors() as errors:
                 self._loader.move(staged, target)
             return "".join(errors)
+        except Unfinished:
+            kept = True  # The next start of the server needs it.
+            return unfinished_sentence()
         finally:
-            self._loader.discard(staged)
+            if not kept:
+                self._loader.discard(staged)
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 A load never writes to the table that people read. Rows are staged in a table of the same shape in a database of its own
 (`STAGING_DATABASE`, dropped as a whole at start) and then moved in one step: their parts are attached to the target,
-which takes milliseconds and is one change for readers, or inserted with one INSERT SELECT when views hang on the target
-and have to see the rows.
+which takes milliseconds and is one change for readers. When materialized views hang on the target, what they make of
+the rows is moved with them (`feeding.py`).
 
 Theory of operation. `Loader.stage` first tries the fast way: one INSERT SELECT whose WHERE throws at the first row that
 does not fit. Almost always none does, and the file was read once. When it throws, the same expressions sort the rows:
@@ -16,52 +16,36 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import DiskFull, EngineEnding, EngineError, quote_identifier, quote_string
-from tinymagic.local.limits import share_of_memory
 from tinymagic.local.tables.schema import QUARANTINE_COLUMNS, Column
 from tinymagic.local.tables.type_names import type_name
 
+from .feeding import Feeding, keeps_rows
 from .moves import Moves
+from .settings import ANY_PARTITIONS as ANY_PARTITIONS
+from .settings import INSERT_SETTINGS as INSERT_SETTINGS
+from .settings import ONE_BLOCK as ONE_BLOCK
+from .settings import OWN_SQL_SETTINGS as OWN_SQL_SETTINGS
+from .table import STAGING_DATABASE as STAGING_DATABASE
+from .table import Table as Table
+from .table import staging_table as staging_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tinymagic.local.engine import Engine, Setting
+    from tinymagic.local.materializing.view import View
 
     from .sources import Cell, Source
 
 logger = logging.getLogger("tinymagic.local")
 
-STAGING_DATABASE = "_tm_staging"
-
 MISFIT = "tinymagic: a row does not fit"
 _MOST_MESSAGES = 10
-
-#: A statement of ours has an expression or more for each of up to 500 columns: it outgrows the limits for users.
-OWN_SQL_SETTINGS: dict[str, Setting] = {
-    "max_query_size": 64_000_000,
-    "max_ast_elements": 5_000_000,
-    "max_expanded_ast_elements": 5_000_000,
-    # A small file can hold values of gigabytes, by compression or a dictionary.
-    "max_memory_usage": share_of_memory(1 / 3),
-}
-
-#: An INSERT SELECT writes one block: it is there as a whole or not at all, unless it touches several partitions.
-ONE_BLOCK: dict[str, Setting] = {
-    "min_insert_block_size_rows": 1_000_000_000,
-    "min_insert_block_size_bytes": 2_000_000_000,
-    "max_insert_threads": 1,
-    "materialized_views_ignore_errors": 0,
-}
-
-#: The same for any number of partitions.
-ANY_PARTITIONS: dict[str, Setting] = {**ONE_BLOCK, "max_partitions_per_insert_block": 0}
-
-#: NULL for a column that is not Nullable means "no value": the engine fills in the default.
-INSERT_SETTINGS: dict[str, Setting] = {"insert_null_as_default": 1, "max_partitions_per_insert_block": 0}
 
 
 @dataclass
@@ -85,29 +69,6 @@ class LoadReport:
     messages: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table by database and name."""
-
-    database: str
-    name: str
-
-    @property
-    def sql(self) -> str:
-        """The quoted name."""
-        return f"{quote_identifier(self.database)}.{quote_identifier(self.name)}"
-
-    @property
-    def quarantine(self) -> Table:
-        """The quarantine of the Data Source."""
-        return Table(self.database, f"{self.name}_quarantine")
-
-
-def staging_table() -> Table:
-    """Return a name in the staging database that nothing uses yet."""
-    return Table(STAGING_DATABASE, f"load_{uuid.uuid4().hex}")
-
-
 def quarantine_definition(columns: Sequence[Column]) -> str:
     """Return columns and engine of a quarantine table (``datasources.md`` section 5)."""
     own = [f"{quote_identifier(column.name)} Nullable(String)" for column in columns if column.is_inserted]
@@ -117,12 +78,19 @@ def quarantine_definition(columns: Sequence[Column]) -> str:
     return f"({', '.join(own)}) ENGINE = MergeTree ORDER BY {insertion_date}"
 
 
+def _no_views(table: Table) -> Sequence[View]:
+    del table
+    return ()
+
+
 class Loader:
     """Loads files with the engine."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._moves = Moves(engine, STAGING_DATABASE)
+        #: Tells the materialized views that hang on a table.
+        self.views: Callable[[Table], Sequence[View]] = _no_views
 
     def prepare(self) -> None:
         """Finish the moves that a killed server had begun, drop what else it left in staging, and make the database."""
@@ -204,7 +172,48 @@ class Loader:
         return {column.name: pair for column, pair in zip(plan.columns, pairs, strict=True)}
 
     def move(self, staged: Table, target: Table) -> None:
-        """Move all rows of *staged* to *target*, in one step for whoever reads it."""
+        """Move all rows of *staged* to *target*, in one step for whoever reads it; views get what they make of them.
+
+        Raises:
+            EngineError: nothing was moved, for instance because a view failed.
+            Unfinished: not all of it is where it belongs.
+        """
+        if not self.views(target):
+            self._attach(staged, target)
+            return
+        with self.feeding(staged, target) as feeding:
+            feeding.move()
+
+    def keeps_rows(self, table: Table) -> bool:
+        """Say whether a table stores rows; the engine Null does not."""
+        return keeps_rows(self._engine, table)
+
+    @contextmanager
+    def feeding(self, staged: Table, target: Table, *, lenient: bool = False) -> Iterator[Feeding]:
+        """Evaluate the views on *target* on the rows of *staged*; `Feeding.move` in the block moves all together.
+
+        *lenient*: a view that fails does not keep the rows from being moved; `Feeding.errors` says so.
+
+        Raises:
+            EngineError: a view failed.
+        """
+        feeding = Feeding(self._engine, self._moves, staged, target, self.views)
+        try:
+            feeding.evaluate(lenient=lenient)
+            yield feeding
+        finally:
+            self.discard(*feeding.staged_by_views)
+
+    def exchange(self, *pairs: tuple[Table, Table]) -> None:
+        """Put staged tables in the place of others, each (staged, other): all in one step, or none.
+
+        Raises:
+            EngineError: nothing was exchanged.
+            Unfinished: some of them are.
+        """
+        self._moves.together((), pairs)
+
+    def _attach(self, staged: Table, target: Table) -> None:
         if self._can_attach(target):
             self._moves.attach(staged.name, target.database, target.name)
         else:

@@ -5,22 +5,38 @@ that is killed in between leaves some of them (measured with engine 26.9). So, w
 table first gets a comment that says where its parts go and which block number was the last one there. At the next
 start `Moves.finish` finds the comment, sees which parts arrived (new block number, same checksum), and attaches the
 others. Until the comment is gone nothing else is lost: the staged table still has all parts.
+
+Several tables that get rows or give way to others in one change (`Moves.together`) are noted in the same way, all in
+the comment of one more table: it is made before the first step and dropped after the last.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import threading
+import uuid
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import EngineError, quote_identifier, quote_string
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tinymagic.local.engine import Engine
 
+    from .table import Table
+
+logger = logging.getLogger("tinymagic.local")
+
 _NOTE = "move to"
+_STEPS = "steps"
+
+
+class Unfinished(Exception):  # noqa: N818 - says what happened
+    """Some steps of a change could not be done after others were; the next start of the server does them."""
 
 
 class Moves:
@@ -41,11 +57,7 @@ class Moves:
             self._engine.execute(attach)
             return
         with self._lock:
-            [[block]] = self._engine.rows(
-                "SELECT max(max_block_number) FROM system.parts WHERE database = {d:String} AND table = {t:String}",
-                parameters={"d": database, "t": table},
-            )
-            note = json.dumps({_NOTE: [database, table], "block": int(block)})
+            note = json.dumps({_NOTE: [database, table], "block": self._last_block(database, table)})
             self._engine.execute(f"ALTER TABLE {source} MODIFY COMMENT {quote_string(note)}")
             try:
                 self._engine.execute(attach)
@@ -54,8 +66,78 @@ class Moves:
                     self._engine.execute(f"ALTER TABLE {source} MODIFY COMMENT ''")
                 raise
 
+    def together(self, attaches: Sequence[tuple[Table, Table]], exchanges: Sequence[tuple[Table, Table]] = ()) -> None:
+        """Do several steps as one change: all are done, or none, also when the server is killed in between.
+
+        Args:
+            attaches: a staged table, and the one that gets its rows. The caller drops the staged ones afterwards.
+            exchanges: a staged table, and the one whose place it takes.
+
+        Raises:
+            EngineError: the first step failed, and nothing was done.
+            Unfinished: a later one did; the caller keeps the staged tables.
+        """
+        with self._lock:
+            steps = [
+                ["attach", staged.name, to.database, to.name, self._last_block(to.database, to.name)]
+                for staged, to in attaches
+            ]
+            steps += [
+                ["exchange", staged.name, to.database, to.name, self._uuid(to.database, to.name)]
+                for staged, to in exchanges
+            ]
+            if len(steps) < 2 and not (attaches and len(self._parts(self._staging, attaches[0][0].name)) > 1):
+                for step in steps:
+                    self._do(step)
+                return
+            marker = f"{quote_identifier(self._staging)}.{quote_identifier(f'note_{uuid.uuid4().hex}')}"
+            note = quote_string(json.dumps({_STEPS: steps}))
+            self._engine.execute(f"CREATE TABLE {marker} (x UInt8) ENGINE = Memory COMMENT {note}")
+            done = 0
+            try:
+                for step in steps:
+                    self._do(step)
+                    done += 1
+            except BaseException as error:
+                if done:
+                    self._finish_steps(steps, error)
+                else:
+                    with suppress(Exception), self._engine.cleaning():
+                        self._engine.execute(f"DROP TABLE {marker} SYNC")
+                    raise
+            with suppress(Exception), self._engine.cleaning():
+                self._engine.execute(f"DROP TABLE {marker} SYNC")
+
+    def _do(self, step: Sequence[Any]) -> None:
+        kind, staged, database, table, _ = step
+        source = f"{quote_identifier(self._staging)}.{quote_identifier(staged)}"
+        target = f"{quote_identifier(database)}.{quote_identifier(table)}"
+        if kind == "attach":
+            self._engine.execute(f"ALTER TABLE {target} ATTACH PARTITION ALL FROM {source}")
+        else:
+            self._engine.execute(f"EXCHANGE TABLES {source} AND {target}")
+
+    def _finish_steps(self, steps: Sequence[Sequence[Any]], error: BaseException | None = None) -> None:
+        """Do what is left of the steps of a change.
+
+        Raises:
+            Unfinished: it cannot be done, and *error* was the reason why it was stopped.
+        """
+        for kind, staged, database, table, before in steps:
+            try:
+                with self._engine.cleaning():
+                    if kind == "attach":
+                        self._finish(staged, database, table, int(before))
+                    elif self._uuid(database, table) == before and self._uuid(self._staging, staged):
+                        self._do((kind, staged, database, table, before))
+            except Exception as failure:
+                if error is not None:
+                    logger.exception("A change of several tables stays unfinished until the next start.")
+                    raise Unfinished(str(failure)) from error
+
     def finish(self) -> None:
         """Bring to their end the moves that a killed server had begun; call it when nobody writes."""
+        self._finish_changes()
         rows = self._engine.rows(
             "SELECT name, comment FROM system.tables WHERE database = {d:String} AND startsWith(comment, {c:String})",
             parameters={"d": self._staging, "c": f'{{"{_NOTE}"'},
@@ -65,6 +147,29 @@ class Moves:
             database, table = note[_NOTE]
             with suppress(EngineError):  # The target is gone, or another table now: then so are the rows.
                 self._finish(str(staged), str(database), str(table), int(note["block"]))
+
+    def _finish_changes(self) -> None:
+        rows = self._engine.rows(
+            "SELECT name, comment FROM system.tables WHERE database = {d:String} AND startsWith(comment, {c:String})",
+            parameters={"d": self._staging, "c": f'{{"{_STEPS}"'},
+        )
+        for marker, comment in rows:
+            self._finish_steps(json.loads(comment)[_STEPS])
+            self._engine.execute(f"DROP TABLE {quote_identifier(self._staging)}.{quote_identifier(marker)} SYNC")
+
+    def _last_block(self, database: str, table: str) -> int:
+        [[block]] = self._engine.rows(
+            "SELECT max(max_block_number) FROM system.parts WHERE database = {d:String} AND table = {t:String}",
+            parameters={"d": database, "t": table},
+        )
+        return int(block)
+
+    def _uuid(self, database: str, table: str) -> str:
+        rows = self._engine.rows(
+            "SELECT toString(uuid) FROM system.tables WHERE database = {d:String} AND name = {t:String}",
+            parameters={"d": database, "t": table},
+        )
+        return str(rows[0][0]) if rows else ""
 
     def _finish(self, staged: str, database: str, table: str, block: int) -> None:
         arrived = Counter(each[1:] for each in self._parts(database, table, after=block))

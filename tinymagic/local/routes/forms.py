@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 _MOST_BYTES = 1_000_000
 
 
-async def parameters(request: Request) -> dict[str, Any]:
+async def parameters(request: Request, *, raw: str = "") -> dict[str, Any]:
     """Return query parameters and, before them, those of the body. Values are texts unless the body is JSON.
+
+    Args:
+        request: whose body nobody has read.
+        raw: name of the parameter that a body is the value of when it is neither JSON nor a form with one of the
+            fields *raw* and ``name``. ``curl --data "SELECT 1"`` sends bare SQL with the content type of a form.
 
     Raises:
         BadRequest: the body says that it is JSON or a form and is not.
@@ -33,9 +38,22 @@ async def parameters(request: Request) -> dict[str, Any]:
         found.update(json_object(body))
     elif kind == "multipart/form-data":
         found.update(await multipart_fields(request, body))
-    elif body:
-        found.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    elif body.strip():
+        found.update(_form_or_raw(body, raw))
     return found
+
+
+def _form_or_raw(body: bytes, raw: str) -> dict[str, str]:
+    try:
+        text = body.decode()
+        form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000))
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The body is not UTF-8: {error}.") from error
+    except ValueError as error:
+        if not raw:
+            raise BadRequest(f"The body is not a form: {error}.") from error
+        form = {}
+    return form if not raw or raw in form or "name" in form else {raw: text}
 
 
 def text(asked: Mapping[str, Any], name: str) -> str:

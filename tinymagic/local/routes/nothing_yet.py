@@ -1,4 +1,4 @@
-"""Lists of what this server does not have yet: Pipes, connectors, Environment Variables.
+"""Lists of what this server does not have yet: connectors.
 
 Clients ask for them before they do anything with Data Sources. The lists are empty, which is the truth.
 """
@@ -25,11 +25,6 @@ def _empty_list(path: str, key: str, needs: Iterable[str]) -> Route:
     return guarded(path, index, methods=["GET"], needs=needs)
 
 
-_PIPES = ["PIPES:READ", "PIPES:CREATE", "DATASOURCES:READ"]
-
 ROUTES = [
-    _empty_list("/v0/pipes", "pipes", _PIPES),
-    _empty_list("/v1/pipes", "pipes", _PIPES),
     _empty_list("/v0/connectors", "connectors", ["DATASOURCES:READ", "DATASOURCES:CREATE"]),
-    _empty_list("/v0/variables", "variables", ["ADMIN"]),
 ]

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tinymagic.local.pipes.composition import Composer
 from tinymagic.local.rates import Rates
+from tinymagic.local.secret_box import SecretBox
 from tinymagic.local.service_datasources.log import ServiceLog
 from tinymagic.local.sql.gate import SqlGate
 
@@ -16,13 +18,16 @@ from .analyze import AnalyzeService
 from .datasource_changes import DataSourceChanges
 from .datasources import DataSourcesService
 from .deletions import Deletions
+from .endpoints import EndpointsService
 from .events import EventsService
 from .importing import ImportService
 from .jobs import JobsService
 from .operations import OperationsLog
+from .pipes import PipesService
 from .query import QueryService
 from .sql_tools import SqlToolsService
 from .tokens import TokensService
+from .variables import VariablesService
 from .workspaces import WorkspacesService
 
 if TYPE_CHECKING:
@@ -43,7 +48,12 @@ class Services:
     port: int
     tokens: TokensService
     workspaces: WorkspacesService
+    secret_box: SecretBox
+    variables: VariablesService
+    composer: Composer
+    pipes: PipesService
     query: QueryService
+    endpoints: EndpointsService
     datasources: DataSourcesService
     imports: ImportService
     changes: DataSourceChanges
@@ -70,6 +80,11 @@ class Services:
         jobs = JobsService(catalog, engine, service_log)
         datasources = DataSourcesService(engine, catalog, limits, spool, gate)
         operations = OperationsLog(service_log)
+        secret_box = SecretBox(catalog.folder)
+        variables = VariablesService(catalog, secret_box)
+        composer = Composer(engine, gate, catalog, datasources, service_log, variables)
+        pipes = PipesService(catalog, composer)
+        query = QueryService(engine, composer, limits, service_log)
         return cls(
             engine=engine,
             catalog=catalog,
@@ -77,7 +92,12 @@ class Services:
             port=port,
             tokens=TokensService(catalog, engine, gate),
             workspaces=workspaces,
-            query=QueryService(engine, gate, catalog, limits, datasources, service_log),
+            secret_box=secret_box,
+            variables=variables,
+            composer=composer,
+            pipes=pipes,
+            query=query,
+            endpoints=EndpointsService(composer, query),
             datasources=datasources,
             imports=ImportService(datasources, jobs, operations),
             changes=DataSourceChanges(datasources, operations),

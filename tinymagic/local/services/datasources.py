@@ -245,6 +245,10 @@ class DataSourcesService:
                 name, number = f"{base}_{number}", number + 1
         if problem := name_problem(name) or table_name_problem(name):
             raise BadRequest(problem, documentation=DATASOURCES_PAGE)
+        if self.catalog.pipe(workspace.id, name) is not None:
+            raise Conflict(
+                f"There is already a Pipe called {name!r}. Choose another name.", documentation=DATASOURCES_PAGE
+            )
         if name in taken:
             raise Conflict(
                 f"There is already a Data Source called {name!r}. Use mode=append to add rows to it, mode=replace to "

@@ -22,10 +22,10 @@ from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
 from tinymagic.local.views import token as token_view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tinymagic.local.access.jwt_claims import Claims
-    from tinymagic.local.catalog import Catalog, Workspace
+    from tinymagic.local.catalog import Catalog, DataSourceRecord, PipeRecord, Workspace
     from tinymagic.local.engine import Engine
     from tinymagic.local.sql.gate import SqlGate
 
@@ -261,7 +261,8 @@ class TokensService:
             if scope["type"] in RESOURCE_SCOPES:
                 kept["resource"] = self._resource_id(access.workspace, scope)
                 if scope.get("filter"):
-                    kept["sql"] = self._filters.checked(access.workspace, names[kept["resource"]], scope["filter"])
+                    name, of_table = names[kept["resource"]], scope["type"].startswith("DATASOURCES:")
+                    kept["sql"] = self._filters.checked(access.workspace, name, scope["filter"], of_table=of_table)
             if not _may_give(access, kept):
                 raise Forbidden(
                     f"The token may not hand out the scope {print_scope(scope)}, because it does not have it. "
@@ -274,7 +275,9 @@ class TokensService:
 
     def _resource_id(self, workspace: Workspace, scope: Mapping[str, Any]) -> str:
         family = scope["type"].partition(":")[0]
-        found = self._catalog.datasource(workspace.id, scope["resource"]) if family == "DATASOURCES" else None
+        find: Callable[[str, str], DataSourceRecord | PipeRecord | None]
+        find = self._catalog.datasource if family == "DATASOURCES" else self._catalog.pipe
+        found = find(workspace.id, scope["resource"])
         if found is None:
             raise BadRequest(
                 f"The scope {scope['type']} names the {_KINDS[family]} {scope['resource']!r}, which does not exist.",

@@ -163,6 +163,7 @@ class SqlGate:
         self._engine = engine
         self._lock = threading.Lock()
         self._seen: OrderedDict[tuple[str, bool], Statement] = OrderedDict()
+        self._written: OrderedDict[tuple[str, frozenset[tuple[TableName, TableName]]], str] = OrderedDict()
         self._vocabulary = Vocabulary(engine)
 
     def check(self, sql: str, *, copying: bool = False) -> Statement:
@@ -206,13 +207,25 @@ class SqlGate:
         changes = {old: new for old, new in names.items() if old != new and old in statement.reads}
         if not changes:
             return statement.sql
+        key = (statement.sql, frozenset(changes.items()))
+        with self._lock:
+            known = self._written.get(key)
+            if known is not None:
+                self._written.move_to_end(key)
+                return known
         text, described = statement.sql, statement.sql.startswith(_DESCRIBE)
         if described:
             text = _SELECT_ALL + text[len(_DESCRIBE) :]
         tree, _, _ = self._parse(text)
         rename(Reading(tree, self._vocabulary), changes)
         written = self._write(tree)
-        return _DESCRIBE + written[len(_SELECT_ALL) :] if described else written
+        if described:
+            written = _DESCRIBE + written[len(_SELECT_ALL) :]
+        with self._lock:
+            self._written[key] = written
+            if len(self._written) > _CACHED_STATEMENTS:
+                self._written.popitem(last=False)
+        return written
 
     def formatted(self, sql: str) -> str:
         """Return any one statement as the engine's parser writes it, over several lines; it is not checked.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BARE_NAME_RE = re.compile(r"[A-Za-z0-9._*<>+\-']+")
 _WORD_RE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_JSONPATH_RE = re.compile(r"\$(?:\.[^.\[\]\s]+|\[:\]|\[\d+\]|\['[^']+'\])*")
+_JSONPATH_RE = re.compile(r"\$(?:\.[^.\[\]\s]+|\[:\]|\[\d+\]|\.?\['[^']+'\])*")
 _INDEX_RE = re.compile(r"INDEX\s+\S+\s.*\sTYPE\s", re.IGNORECASE | re.DOTALL)
 _NOT_SUPPORTED = {
     "NULL": "NULL after the type is not supported: write Nullable(Type)",

@@ -91,6 +91,12 @@ def values_used(document: Document) -> set[str]:
     return names
 
 
+def expressions(document: Document) -> Iterator[ast.AST]:
+    """Yield every expression and statement of the template, also those in branches that are not taken."""
+    for expression, _, _ in _expressions(list(document.nodes)):
+        yield expression
+
+
 def _entries(document: Document, *, bare: bool) -> Iterator[Entry]:
     """Yield the entries of all expressions; those that are one name in ``{{ }}`` only when *bare*."""
     known: set[Any] = set()

@@ -1,0 +1,98 @@
+"""The keywords of datafiles, of both generations: Classic and Forward."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from functools import lru_cache
+
+#: Endings of the files and what each holds.
+DATASOURCE, PIPE, CONNECTION = "datasource", "pipe", "connection"
+
+#: Who wrote it, for the Classic generation; without a meaning for the server.
+_CLASSIC = {"VERSION", "MAINTAINER", "SOURCE", "SOURCES", "CACHE", "PUBLISHED_VERSION"}
+_COMMON = {"DESCRIPTION", "TOKEN", "TAGS", "INCLUDE", *_CLASSIC}
+
+#: The three about joins come from files of 2020: read, and refused later by name when the engine is chosen.
+_ENGINE = {
+    "ENGINE",
+    *(
+        f"ENGINE_{option}"
+        for option in (
+            "PARTITION_KEY SORTING_KEY PRIMARY_KEY SAMPLING_KEY TTL SETTINGS VER IS_DELETED COLUMNS SIGN VERSION FULL "
+            "JOIN_STRICTNESS JOIN_TYPE KEY_COLUMNS"
+        ).split()
+    ),
+}
+
+_KAFKA = {
+    f"KAFKA_{setting}"
+    for setting in (
+        "CONNECTION_NAME TOPIC GROUP_ID BOOTSTRAP_SERVERS KEY SECRET SECURITY_PROTOCOL SASL_MECHANISM "
+        "AUTO_OFFSET_RESET STORE_RAW_VALUE STORE_HEADERS STORE_BINARY_HEADERS STORE_METADATA STORE_OFFSETS "
+        "TARGET_PARTITIONS KEY_FORMAT VALUE_FORMAT KEY_AVRO_DESERIALIZATION SCHEMA_REGISTRY_URL SSL_CA_PEM "
+        "SSL_KEY_PEM SSL_CERT_PEM SASL_OAUTHBEARER_METHOD SASL_OAUTHBEARER_AWS_REGION SASL_OAUTHBEARER_AWS_ROLE_ARN "
+        "SASL_OAUTHBEARER_AWS_EXTERNAL_ID"
+    ).split()
+}
+_IMPORT = {
+    f"IMPORT_{setting}"
+    for setting in (
+        "SERVICE CONNECTION_NAME SCHEDULE STRATEGY EXTERNAL_DATASOURCE BUCKET_URI FROM_TIMESTAMP QUERY TABLE_ARN "
+        "EXPORT_BUCKET FORMAT COMPRESSION"
+    ).split()
+}
+_EXPORT = {
+    f"EXPORT_{setting}"
+    for setting in (
+        "SERVICE CONNECTION_NAME SCHEDULE BUCKET_URI FILE_TEMPLATE FORMAT COMPRESSION WRITE_STRATEGY STRATEGY "
+        "KAFKA_TOPIC"
+    ).split()
+}
+
+KEYWORDS: dict[str, frozenset[str]] = {
+    DATASOURCE: frozenset(
+        {"SCHEMA", "INDEXES", "SHARED_WITH", "FORWARD_QUERY", "BACKFILL", "TTL", *_COMMON, *_ENGINE, *_KAFKA, *_IMPORT}
+    ),
+    PIPE: frozenset(
+        {"NODE", "SQL", "TYPE", "DATASOURCE", "TARGET_DATASOURCE", "TARGET_WORKSPACE", "SCHEDULE_CRON", "MODE"}
+        | {"COPY_SCHEDULE", "COPY_MODE", "COPY_TIMESTAMP", "POPULATE", "ON_DEMAND", "BACKFILL", "DEPLOYMENT_METHOD"}
+        | {"FILTER", "MATERIALIZED_DATASOURCE"}
+        | _COMMON
+        | _ENGINE
+        | _EXPORT
+    ),
+    CONNECTION: frozenset(
+        {"TYPE", "DESCRIPTION", "TAGS", "INCLUDE", *_CLASSIC, *_KAFKA}
+        | {f"S3_{setting}" for setting in "REGION ARN ACCESS_KEY SECRET EXTERNAL_ID ENDPOINT".split()}
+        | {f"GCS_{setting}" for setting in "SERVICE_ACCOUNT_CREDENTIALS_JSON HMAC_ACCESS_ID HMAC_SECRET".split()}
+        | {f"DYNAMODB_{setting}" for setting in "ARN REGION".split()}
+    ),
+}
+_ALL = frozenset().union(*KEYWORDS.values())
+
+#: Their text goes over several lines also without ``>``.
+LONG_TEXTS = frozenset({"SQL", "DESCRIPTION", "SCHEMA", "INDEXES", "FORWARD_QUERY", "SHARED_WITH", "IMPORT_QUERY"})
+
+#: What `TYPE` of a node may say.
+NODE_TYPES = ("standard", "endpoint", "materialized", "copy", "sink", "stream")
+
+_FAMILY_RE = re.compile(r"(ENGINE|KAFKA|IMPORT|EXPORT|COPY|S3|GCS|DYNAMODB)_[A-Z0-9_]+")
+
+
+def explain_unknown(word: str, kind: str) -> str:
+    """Return the sentence for a *word* that stands where a keyword of a *kind* of file was expected."""
+    upper = word.upper()
+    if upper in _ALL:
+        return f"{upper} is not a valid option in {kind} files."
+    near = difflib.get_close_matches(upper[:60], sorted(KEYWORDS[kind]), n=1, cutoff=0.6)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{word[:60]} is not a valid option in {kind} files.{hint}"
+
+
+@lru_cache(maxsize=1024)
+def looks_misspelled(word: str, kind: str) -> bool:
+    """Tell whether a *word* in capitals at the start of a line was meant as a keyword."""
+    if word in _ALL or _FAMILY_RE.fullmatch(word):
+        return True
+    return bool(len(word) <= 40 and difflib.get_close_matches(word, KEYWORDS[kind], n=1, cutoff=0.86))

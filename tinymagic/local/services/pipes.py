@@ -1,0 +1,567 @@
+"""Pipes: making, reading, changing and deleting them and their nodes (``pipes.md`` sections 1 to 4).
+
+A Pipe is a row of the catalogue. What its output needs beside that, a view or a schedule, is the business of the
+services in `outputs`. The order of a change: everything is checked, outputs are made, the catalogue is written, and
+what is not needed any more goes. When a step fails, the ones before it are undone.
+
+The definitions of one workspace are changed by one thread at a time; they are read without waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.local.catalog import NameTaken, PipeRecord, new_id, now
+from tinymagic.local.errors import ApiError, BadRequest, Conflict, NotFound
+from tinymagic.local.pipes.definitions import (
+    PIPES_PAGE,
+    NodeRequest,
+    automatic_name,
+    check_node_name,
+    check_outputs,
+    check_pipe_name,
+    checked_sql,
+    read_nodes,
+)
+from tinymagic.local.views.pipe import describe, describe_node
+from tinymagic.names import near_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tinymagic.local.access.permissions import Access
+    from tinymagic.local.catalog import Catalog, Node, Workspace
+    from tinymagic.local.pipes.composition import Composer
+    from tinymagic.local.pipes.outputs import Output
+
+
+@dataclass(frozen=True)
+class Made:
+    """A Pipe after a change, and what else the reply says."""
+
+    pipe: PipeRecord
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class PipesService:
+    """Rules about Pipes.
+
+    Args:
+        catalog: what exists.
+        composer: checks the SQL of nodes.
+
+    Attributes:
+        outputs: what nodes of the types ``materialized``, ``copy`` and ``sink`` are for.
+    """
+
+    def __init__(self, catalog: Catalog, composer: Composer) -> None:
+        self._catalog = catalog
+        self._composer = composer
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._locks_lock = threading.Lock()
+        self.outputs: dict[str, Output] = {}
+
+    # Reading
+
+    def pipe(self, workspace: Workspace, id_or_name: str) -> PipeRecord:
+        """Return a Pipe.
+
+        Raises:
+            NotFound: there is none; the message names the likely ones.
+        """
+        found = self._catalog.pipe(workspace.id, id_or_name)
+        if found is None:
+            near = near_names(id_or_name, [each.name for each in self._catalog.pipes(workspace.id)])
+            hint = f". Did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
+            raise NotFound(f"Pipe '{id_or_name}' not found{hint}", documentation=PIPES_PAGE)
+        return found
+
+    def node(self, pipe: PipeRecord, id_or_name: str) -> Node:
+        """Return a node.
+
+        Raises:
+            NotFound: there is none; the message names those that there are.
+        """
+        found = pipe.node(id_or_name)
+        if found is None:
+            names = ", ".join(repr(node.name) for node in pipe.nodes) or "no nodes"
+            raise NotFound(
+                f"Node '{id_or_name}' not found in the pipe '{pipe.name}', which has {names}.",
+                documentation=PIPES_PAGE,
+            )
+        return found
+
+    def all(self, workspace: Workspace) -> list[PipeRecord]:
+        """Return every Pipe, oldest first."""
+        return self._catalog.pipes(workspace.id)
+
+    def describe(self, workspace: Workspace, pipe: PipeRecord, base_url: str) -> dict[str, Any]:
+        """Return the API's object of a Pipe with its nodes."""
+        output = pipe.output_node
+        keys: dict[str, Any] = {}
+        if output is not None and output.type in self.outputs:
+            keys = self.outputs[output.type].describe(workspace, pipe, output)
+        nodes = [self.describe_node(workspace, node) for node in pipe.nodes]
+        return describe(pipe, nodes, url=f"{base_url}/v0/pipes/{pipe.name}.json", output=keys)
+
+    def describe_node(self, workspace: Workspace, node: Node) -> dict[str, Any]:
+        """Return the API's object of a node."""
+        return describe_node(node, self._composer.reads(workspace, node))
+
+    def datafile(self, workspace: Workspace, pipe: PipeRecord) -> str:
+        """Return a Pipe as the text of a ``.pipe`` file."""
+        del workspace
+        return (
+            "\n\n".join(
+                f"NODE {node.name}\nSQL >\n" + "\n".join(f"    {line}" for line in node.sql.splitlines())
+                for node in pipe.nodes
+            )
+            + "\n"
+        )
+
+    def dependents(self, workspace: Workspace, name: str) -> list[PipeRecord]:
+        """Return the Pipes with a node whose SQL reads the Data Source or Pipe called *name*."""
+        return [
+            pipe
+            for pipe in self._catalog.pipes(workspace.id)
+            if pipe.name != name and any(name in self._reads_outside(workspace, pipe, node) for node in pipe.nodes)
+        ]
+
+    def _reads_outside(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> set[str]:
+        """Return the names that a node reads and that are no nodes of its own Pipe."""
+        others = {each.name for each in pipe.nodes if each.id != node.id}
+        return set(self._composer.reads(workspace, node)) - others
+
+    # Changing Pipes
+
+    @contextmanager
+    def changing(self, workspace: Workspace, id_or_name: str) -> Iterator[PipeRecord]:
+        """Hold the definitions of a workspace; gives the Pipe as it is now. May be nested.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self.defining(workspace):
+            yield self.pipe(workspace, id_or_name)
+
+    @contextmanager
+    def defining(self, workspace: Workspace) -> Iterator[None]:
+        """Hold the definitions of a workspace. May be nested."""
+        with self._locks_lock:
+            lock = self._locks[workspace.id]
+        with lock:
+            yield
+
+    def create(
+        self,
+        workspace: Workspace,
+        name: str,
+        nodes: Sequence[Mapping[str, Any]],
+        *,
+        description: str = "",
+        force: bool = False,
+        ignore_sql_errors: bool = False,
+        fields: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        access: Access | None = None,
+    ) -> Made:
+        """Make a Pipe, or with *force* put it in the place of the one that has its name, which keeps its id.
+
+        Args:
+            workspace: that gets it.
+            name: of the Pipe.
+            nodes: each with ``name``, ``sql``, ``description``, ``type`` and what its output needs (``pipes.md`` 2.1).
+            description: free text.
+            force: see above.
+            ignore_sql_errors: save nodes that cannot run.
+            fields: of the request beside the nodes, for instance ``populate``; those of a node win.
+            settings: of the record, such as ``path``.
+            access: of who asks.
+
+        Raises:
+            BadRequest: a name, the SQL of a node or its output is wrong.
+            Conflict: there is something of this name.
+        """
+        check_pipe_name(name)
+        with self.defining(workspace):
+            old = self._catalog.pipe(workspace.id, name)
+            if old is not None and (old.name != name or not force):
+                raise self._taken("Pipe", name)
+            if self._catalog.datasource(workspace.id, name) is not None:
+                raise self._taken("Data Source", name)
+            requests = read_nodes(name, nodes, old)
+            pipe = PipeRecord(
+                id=old.id if old else new_id(),
+                workspace_id=workspace.id,
+                name=name,
+                description=description,
+                nodes=tuple(each.node for each in requests),
+                settings={**(old.settings if old else {}), **(settings or {})},
+                created_at=old.created_at if old else "",
+            )
+            return self._put(workspace, pipe, old, requests, fields or {}, ignore_sql_errors, access)
+
+    def update(
+        self, workspace: Workspace, id_or_name: str, *, name: str | None = None, description: str | None = None
+    ) -> PipeRecord:
+        """Give a Pipe another name or description; ``None`` keeps what it has.
+
+        Raises:
+            NotFound: there is no such Pipe.
+            BadRequest: the name cannot be used, or is used in the SQL of other Pipes.
+            Conflict: it is taken.
+        """
+        with self.changing(workspace, id_or_name) as pipe:
+            if name is not None and name != pipe.name:
+                check_pipe_name(name)
+                if self._catalog.datasource(workspace.id, name) is not None:
+                    raise self._taken("Data Source", name)
+                self._refuse_used(workspace, pipe, "renamed")
+                if any(node.name == name for node in pipe.nodes):
+                    check_node_name(name, name)
+                pipe = replace(pipe, name=name)
+            if description is not None:
+                pipe = replace(pipe, description=description)
+            return self._written(pipe, exists=True)
+
+    def delete(self, workspace: Workspace, id_or_name: str, *, force: bool = False) -> PipeRecord:
+        """Delete a Pipe with its nodes.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: other Pipes read it, and not *force*.
+        """
+        with self.changing(workspace, id_or_name) as pipe:
+            if not force:
+                self._refuse_used(workspace, pipe, "deleted")
+            for node in pipe.nodes:
+                self._unmake(workspace, pipe, node)
+            self._catalog.delete_pipe(pipe.id)
+            return pipe
+
+    # Changing nodes
+
+    def add_node(
+        self,
+        workspace: Workspace,
+        id_or_name: str,
+        requested: Mapping[str, Any],
+        *,
+        ignore_sql_errors: bool = False,
+        access: Access | None = None,
+    ) -> tuple[Node, dict[str, Any]]:
+        """Add a node at the end of a Pipe; returns it and more keys for the reply.
+
+        Raises:
+            NotFound: there is no such Pipe.
+            BadRequest: name, SQL or output is wrong.
+            Conflict: the Pipe has a node of this name.
+        """
+        with self.changing(workspace, id_or_name) as pipe:
+            taken = {node.name for node in pipe.nodes}
+            name = str(requested.get("name") or automatic_name(pipe.name, len(pipe.nodes), taken))
+            if name in taken:
+                raise Conflict(
+                    f"There is already a node called {name!r} in the pipe {pipe.name!r}.", documentation=PIPES_PAGE
+                )
+            [request] = read_nodes(pipe.name, [{**requested, "name": name}], None)
+            check_outputs([*((node.name, node.type) for node in pipe.nodes), (name, request.type)])
+            made = self._put(workspace, pipe.with_node(request.node), pipe, [request], {}, ignore_sql_errors, access)
+            return self.node(made.pipe, request.node.id), made.extra
+
+    def update_node(
+        self,
+        workspace: Workspace,
+        id_or_name: str,
+        node_id: str,
+        changes: Mapping[str, Any],
+        *,
+        ignore_sql_errors: bool = False,
+        access: Access | None = None,
+    ) -> Node:
+        """Change ``sql``, ``name``, ``description`` or ``position`` (from 0) of a node.
+
+        Raises:
+            NotFound: there is no such Pipe or node.
+            BadRequest: a value is wrong, or the name is used in the SQL of other nodes.
+            Conflict: the Pipe has another node of this name.
+        """
+        with self.changing(workspace, id_or_name) as pipe:
+            node = self.node(pipe, node_id)
+            changed = node
+            name = changes.get("name")
+            if name and name != node.name:
+                changed = replace(changed, name=self._new_node_name(workspace, pipe, node, str(name)))
+            if "sql" in changes:
+                changed = replace(changed, sql=checked_sql(changes["sql"], changed.name))
+            if "description" in changes:
+                changed = replace(changed, description=str(changes["description"] or ""))
+            if changed != node:
+                changed = replace(changed, updated_at=now())
+            draft = pipe.with_node(changed)
+            if str(changes.get("position") or "") != "":
+                draft = _moved(draft, changed, changes["position"])
+            requests = [NodeRequest(changed, "")] if changed.sql != node.sql else []
+            made = self._put(workspace, draft, pipe, requests, {}, ignore_sql_errors, access)
+            return self.node(made.pipe, changed.id)
+
+    def delete_node(self, workspace: Workspace, id_or_name: str, node_id: str) -> None:
+        """Delete a node.
+
+        Raises:
+            NotFound: there is no such Pipe or node.
+            Conflict: other nodes of the Pipe read it, or it is the endpoint and other Pipes read that.
+        """
+        with self.changing(workspace, id_or_name) as pipe:
+            node = self.node(pipe, node_id)
+            readers = [
+                each.name
+                for each in pipe.nodes
+                if each.id != node.id and node.name in self._composer.reads(workspace, each)
+            ]
+            if readers:
+                raise Conflict(
+                    f"The node '{node.name}' can not be deleted: {', '.join(readers)} of the same pipe read it.",
+                    documentation=PIPES_PAGE,
+                )
+            if node.type == "endpoint":
+                self._refuse_used(workspace, pipe, "left without its endpoint")
+            self._unmake(workspace, pipe, node)
+            self._written(replace(pipe, nodes=tuple(each for each in pipe.nodes if each.id != node.id)), exists=True)
+
+    # Outputs
+
+    def set_endpoint(self, workspace: Workspace, id_or_name: str, node_id: str) -> PipeRecord:
+        """Publish a node, in the place of the one that is published.
+
+        Raises:
+            NotFound: there is no such Pipe.
+            BadRequest: there is no such node, or the Pipe has another kind of output.
+        """
+        with self.changing(workspace, id_or_name) as pipe:
+            node = pipe.node(node_id)
+            if node is None:
+                raise BadRequest(
+                    f"The node '{node_id}' does not exist in the pipe '{pipe.name}'.", documentation=PIPES_PAGE
+                )
+            if node.type == "endpoint":
+                return pipe
+            without = replace(
+                pipe,
+                nodes=tuple(replace(each, type="standard") if each.type == "endpoint" else each for each in pipe.nodes),
+            )
+            return self.set_output(workspace, without, node, "endpoint", {})
+
+    def unset_endpoint(self, workspace: Workspace, id_or_name: str, node_id: str) -> PipeRecord:
+        """Take the published node back.
+
+        Raises:
+            NotFound: there is no such Pipe or node.
+            BadRequest: the node is not published.
+            Conflict: other Pipes read it.
+        """
+        with self.changing(workspace, id_or_name) as pipe:
+            node = self.node(pipe, node_id)
+            if node.type != "endpoint":
+                raise BadRequest(f"The node '{node.name}' is not published.", documentation=PIPES_PAGE)
+            self._refuse_used(workspace, pipe, "left without its endpoint")
+            return self.clear_output(workspace, pipe, node)
+
+    def set_output(
+        self, workspace: Workspace, pipe: PipeRecord, node: Node, type_: str, output: dict[str, Any]
+    ) -> PipeRecord:
+        """Write down that a node is the output of its Pipe.
+
+        Raises:
+            BadRequest: the Pipe has another output, which must be undone before.
+        """
+        with self.defining(workspace):
+            others = [(each.name, each.type) for each in pipe.nodes if each.id != node.id]
+            check_outputs([*others, (node.name, type_)])
+            made = replace(node, type=type_, output=output, updated_at=now())
+            return self._written(pipe.with_node(made), exists=True)
+
+    def clear_output(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> PipeRecord:
+        """Write down that a node is no output any more."""
+        with self.defining(workspace):
+            plain = replace(node, type="standard", output={}, updated_at=now())
+            return self._written(pipe.with_node(plain), exists=True)
+
+    # Steps
+
+    def check_nodes(
+        self,
+        workspace: Workspace,
+        pipe: PipeRecord,
+        requests: Sequence[NodeRequest],
+        *,
+        ignore_sql_errors: bool = False,
+    ) -> PipeRecord:
+        """Check the SQL of nodes, and return the Pipe with a note at those that cannot run.
+
+        Raises:
+            BadRequest: one cannot run, and not *ignore_sql_errors*; the message begins with the name of the node.
+        """
+        for request in requests:
+            node = self.node(pipe, request.node.id)
+            kind = request.type or node.type
+            try:
+                self._composer.check(workspace, pipe, node, copying=kind in ("copy", "sink"))
+            except ApiError as error:
+                if not ignore_sql_errors:
+                    error.extra.setdefault("node", node.name)
+                    raise
+                pipe = pipe.with_node(replace(node, ignore_sql_errors=True))
+            else:
+                pipe = pipe.with_node(replace(node, ignore_sql_errors=False)) if node.ignore_sql_errors else pipe
+        return pipe
+
+    def _put(
+        self,
+        workspace: Workspace,
+        pipe: PipeRecord,
+        old: PipeRecord | None,
+        requests: Sequence[NodeRequest],
+        fields: Mapping[str, Any],
+        ignore_sql_errors: bool,
+        access: Access | None,
+    ) -> Made:
+        """Check a new or changed Pipe, make its outputs, write it, and let go what it had before."""
+        pipe = self.check_nodes(workspace, pipe, requests, ignore_sql_errors=ignore_sql_errors)
+        extra: dict[str, Any] = {}
+        undo: list[Callable[[], None]] = []
+        try:
+            for request in requests:
+                service = self.outputs.get(request.type)
+                if service is None:
+                    continue
+                node = self.node(pipe, request.node.id)
+                made, more = service.make(workspace, pipe, node, {**fields, **request.fields}, access=access)
+                before = old.node(node.id) if old else None
+                undo.append(self._undoing(workspace, service, pipe, made, before))
+                pipe = pipe.with_node(made)
+                extra.update(more)
+            if old is not None:
+                self._follow(
+                    workspace, pipe, old, {each.node.id for each in requests if each.type in self.outputs}, undo
+                )
+            pipe = self._written(pipe, exists=old is not None)
+            if old is not None:
+                undo.append(partial(self._restore, old))
+                self._follow_elsewhere(workspace, pipe, old, undo)
+        except BaseException:
+            for step in reversed(undo):
+                step()
+            raise
+        if old is not None:
+            for node in old.nodes:
+                kept = pipe.node(node.id)
+                if node.type in self.outputs and (kept is None or kept.id != node.id or kept.type != node.type):
+                    self._unmake(workspace, old, node)
+        return Made(pipe, extra)
+
+    def _undoing(
+        self, workspace: Workspace, service: Output, pipe: PipeRecord, made: Node, before: Node | None
+    ) -> Callable[[], None]:
+        if before is not None and before.type == made.type:
+            return lambda: service.remade(workspace, pipe.with_node(before), made, before)
+        return lambda: service.unmake(workspace, pipe, made)
+
+    def _follow(
+        self,
+        workspace: Workspace,
+        pipe: PipeRecord,
+        old: PipeRecord,
+        made: set[str],
+        undo: list[Callable[[], None]],
+    ) -> None:
+        """Tell the outputs that were not made anew that something they read has changed."""
+        if {node.name: node.sql for node in pipe.nodes} == {node.name: node.sql for node in old.nodes}:
+            return
+        for node in pipe.nodes:
+            before = old.node(node.id)
+            if node.id in made or node.type not in self.outputs or before is None or before.type != node.type:
+                continue
+            service = self.outputs[node.type]
+            service.remade(workspace, pipe, before, node)
+            undo.append(partial(service.remade, workspace, old, node, before))
+
+    def _follow_elsewhere(
+        self, workspace: Workspace, pipe: PipeRecord, old: PipeRecord, undo: list[Callable[[], None]]
+    ) -> None:
+        """Tell the outputs of other Pipes that read this one."""
+        if (before := old.endpoint) is None or (before == pipe.endpoint and old.nodes == pipe.nodes):
+            return
+        for other in self._catalog.pipes(workspace.id):
+            for node in other.nodes:
+                service = self.outputs.get(node.type)
+                if service is None or other.id == pipe.id or not self._is_below(workspace, pipe, other, node):
+                    continue
+                service.remade(workspace, other, node, node)
+                # The catalogue has the old Pipe again by then.
+                undo.insert(0, partial(service.remade, workspace, other, node, node))
+
+    def _is_below(self, workspace: Workspace, pipe: PipeRecord, other: PipeRecord, node: Node) -> bool:
+        try:
+            return pipe.id in self._composer.node(workspace, other, node, checking=True, copying=True).pipes
+        except ApiError:
+            return False
+
+    def _restore(self, old: PipeRecord) -> None:
+        self._catalog.update_pipe(old)
+
+    def _unmake(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
+        service = self.outputs.get(node.type)
+        if service is not None:
+            service.unmake(workspace, pipe, node)
+
+    def _written(self, pipe: PipeRecord, *, exists: bool) -> PipeRecord:
+        try:
+            return self._catalog.update_pipe(pipe) if exists else self._catalog.create_pipe(pipe)
+        except NameTaken as error:
+            raise self._taken("Pipe", pipe.name) from error
+
+    def _new_node_name(self, workspace: Workspace, pipe: PipeRecord, node: Node, name: str) -> str:
+        check_node_name(name, pipe.name)
+        if any(each.name == name for each in pipe.nodes):
+            raise Conflict(
+                f"There is already a node called {name!r} in the pipe {pipe.name!r}.", documentation=PIPES_PAGE
+            )
+        readers = [each.name for each in pipe.nodes if node.name in self._composer.reads(workspace, each)]
+        if [each for each in readers if each != node.name]:
+            raise BadRequest(
+                f"The node {node.name!r} cannot be renamed: {', '.join(readers)} of the same pipe read it by its name.",
+                documentation=PIPES_PAGE,
+            )
+        return name
+
+    def _refuse_used(self, workspace: Workspace, pipe: PipeRecord, what: str) -> None:
+        readers = [each.name for each in self.dependents(workspace, pipe.name)]
+        if readers:
+            raise Conflict(
+                f"The pipe '{pipe.name}' can not be {what}: it is read by {', '.join(readers)}. Change those first.",
+                documentation=PIPES_PAGE,
+            )
+
+    def _taken(self, kind: str, name: str) -> Conflict:
+        again = " Use force=true to put this one in its place, or another name." if kind == "Pipe" else ""
+        return Conflict(f"There is already a {kind} called {name!r}.{again}", documentation=PIPES_PAGE)
+
+
+def _moved(pipe: PipeRecord, node: Node, position: Any) -> PipeRecord:
+    try:
+        place = int(position)
+    except (TypeError, ValueError):
+        place = -1
+    if not 0 <= place < len(pipe.nodes):
+        raise BadRequest(
+            f"position must be a number from 0 to {len(pipe.nodes) - 1}, not {str(position)[:40]!r}.",
+            documentation=PIPES_PAGE,
+        )
+    others = [each for each in pipe.nodes if each.id != node.id]
+    return replace(pipe, nodes=(*others[:place], node, *others[place:]))
