@@ -28,6 +28,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .secret_text import hidden, secrets_among
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
@@ -101,6 +103,8 @@ class EngineError(Exception):
         while match := _NAME_RE.search(message):
             name = match[1]
             message = message[: match.start()].rstrip()
+            # Errors of formats come packed three times: "text. (NAME). (NAME). (NAME)".
+            message = message.removesuffix(".") if message.endswith(f"({name}).") else message
         return cls(code, name, message)
 
 
@@ -202,6 +206,15 @@ def engine_failure(text: str) -> EngineError | DiskFull:
     if error.name == _FULL_DISK or (error.name in _FAILED_WRITES and _FULL_DISK_RE.search(text)):
         return DiskFull(error.message)
     return error
+
+
+def _without_secrets(failure: Exception, values: Iterable[str]) -> Exception:
+    """Take the values of secrets out of an error. Those about parsing quote pieces of any length."""
+    if not isinstance(failure, EngineError):
+        return failure
+    text = None if failure.name.startswith("CANNOT_PARSE") else hidden(failure.message, values)
+    text = text or "The query failed. The details would show the value of an Environment Variable."
+    return EngineError(failure.code, failure.name, text)
 
 
 def load() -> Any:
@@ -476,6 +489,8 @@ class Engine:
         try:
             return connection.query(sql, output_format, params=texts)
         except Exception as error:  # chDB has two classes of one name, and not both are public.
+            if values := secrets_among(parameters):
+                raise _without_secrets(self._failure(error), values) from None
             raise self._failure(error) from error
 
     @contextmanager

@@ -18,10 +18,12 @@ _NOT_SETTINGS = ("type", "description", "version", "tags")
 
 
 def read_connection(
-    name: str, file: str, statements: Sequence[Statement]
-) -> tuple[ConnectionFile, list[DatafileError]]:
-    """Return the connection of a file and what is wrong in it. Which settings a type needs is the service's to say."""
-    errors: list[DatafileError] = []
+    name: str, file: str, statements: Sequence[Statement], errors: list[DatafileError]
+) -> ConnectionFile:
+    """Return the connection of a file; add what is wrong in it to *errors*.
+
+    Which settings a type needs is the service's to say.
+    """
     settings: dict[str, str] = {}
     type_ = description = ""
     for statement in statements:
@@ -38,4 +40,4 @@ def read_connection(
     if not type_ and not errors:
         errors.append(DatafileError("TYPE is mandatory. Write for instance TYPE kafka.", file=file))
     lines = {statement.keyword.lower(): statement.line for statement in statements}
-    return ConnectionFile(name, type_, settings, description, file, lines), errors
+    return ConnectionFile(name, type_, settings, description, file, lines)

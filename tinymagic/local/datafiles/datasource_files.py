@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tinymagic.local.tables.schema import Column, SchemaError, parse_schema
+from tinymagic.local.tables.schema import Column, SchemaError, parse_schema, print_schema
 from tinymagic.local.tables.type_names import end_of_quoted, split_commas
 
 from .common import error_at, read_list, read_token, read_version
@@ -22,10 +23,12 @@ _NOT_SETTINGS = {"SCHEMA", "INDEXES", "DESCRIPTION", "VERSION", "FORWARD_QUERY"}
 
 
 def read_datasource(
-    name: str, file: str, statements: Sequence[Statement]
-) -> tuple[DatasourceFile, list[DatafileError]]:
-    """Return the Data Source of a file and what is wrong in it. Of a statement that is there twice the last counts."""
-    errors: list[DatafileError] = []
+    name: str, file: str, statements: Sequence[Statement], errors: list[DatafileError]
+) -> DatasourceFile:
+    """Return the Data Source of a file; add what is wrong in it to *errors*.
+
+    Of a statement that is there twice the last counts.
+    """
     last = {statement.keyword: statement for statement in statements}
     tokens: list[TokenLine] = []
     tags: tuple[str, ...] = ()
@@ -55,26 +58,23 @@ def read_datasource(
         except DatafileError as error:
             errors.append(error)
     columns, in_schema = _schema(last.get("SCHEMA"), errors)
-    if "SCHEMA" not in last and not any(key.startswith(("kafka_", "import_")) for key in settings):
+    if "SCHEMA" not in last and not errors and not any(key.startswith(("kafka_", "import_")) for key in settings):
         errors.append(DatafileError("SCHEMA is mandatory", file=file))
-    return (
-        DatasourceFile(
-            name=name,
-            schema=_text(last, "SCHEMA"),
-            columns=columns,
-            engine=engine,
-            indexes="\n".join([*_indexes(last.get("INDEXES"), errors), *in_schema]),
-            description=_text(last, "DESCRIPTION"),
-            version=version,
-            tokens=tuple(tokens),
-            tags=tags,
-            shared_with=shared_with,
-            forward_query=_text(last, "FORWARD_QUERY"),
-            settings=settings,
-            file=file,
-            lines={keyword.lower(): statement.line for keyword, statement in last.items()},
-        ),
-        errors,
+    return DatasourceFile(
+        name=name,
+        schema=print_schema(columns),
+        columns=columns,
+        engine=engine,
+        indexes="\n".join([*_indexes(last.get("INDEXES"), errors), *in_schema]),
+        description=_text(last, "DESCRIPTION"),
+        version=version,
+        tokens=tuple(tokens),
+        tags=tags,
+        shared_with=shared_with,
+        forward_query=_text(last, "FORWARD_QUERY"),
+        settings=settings,
+        file=file,
+        lines={keyword.lower(): statement.line for keyword, statement in last.items()},
     )
 
 
@@ -103,7 +103,7 @@ def _schema(statement: Statement | None, errors: list[DatafileError]) -> tuple[t
         found = (_INDEX_IN_SCHEMA_RE.fullmatch(piece) for piece in split_commas(text))
         indexes = [" ".join(match[1].split()) for match in found if match]
     try:
-        return tuple(parse_schema(text)), indexes
+        return tuple(replace(column, position=0) for column in parse_schema(text)), indexes
     except SchemaError as error:
         line = statement.value_line + statement.value.count("\n", 0, error.position)
         reason = error.reason[:1].upper() + error.reason[1:]

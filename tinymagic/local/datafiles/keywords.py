@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from functools import lru_cache
 
 #: Endings of the files and what each holds.
 DATASOURCE, PIPE, CONNECTION = "datasource", "pipe", "connection"
@@ -57,7 +56,7 @@ KEYWORDS: dict[str, frozenset[str]] = {
     PIPE: frozenset(
         {"NODE", "SQL", "TYPE", "DATASOURCE", "TARGET_DATASOURCE", "TARGET_WORKSPACE", "SCHEDULE_CRON", "MODE"}
         | {"COPY_SCHEDULE", "COPY_MODE", "COPY_TIMESTAMP", "POPULATE", "ON_DEMAND", "BACKFILL", "DEPLOYMENT_METHOD"}
-        | {"FILTER", "MATERIALIZED_DATASOURCE"}
+        | {"MATERIALIZED_DATASOURCE"}
         | _COMMON
         | _ENGINE
         | _EXPORT
@@ -80,19 +79,36 @@ NODE_TYPES = ("standard", "endpoint", "materialized", "copy", "sink", "stream")
 _FAMILY_RE = re.compile(r"(ENGINE|KAFKA|IMPORT|EXPORT|COPY|S3|GCS|DYNAMODB)_[A-Z0-9_]+")
 
 
-def explain_unknown(word: str, kind: str) -> str:
-    """Return the sentence for a *word* that stands where a keyword of a *kind* of file was expected."""
+def _without_one(word: str) -> set[str]:
+    return {word[:index] + word[index + 1 :] for index in range(len(word))}
+
+
+#: Words that become a keyword, or a keyword without one letter, when one letter is taken away. Of short keywords only
+#: those with a letter too many: ``CODE`` and ``MODEL`` are names of columns and no wrong ``NODE`` and ``MODE``.
+_NEARLY = {
+    kind: frozenset().union(*(_without_one(keyword) for keyword in keywords if len(keyword) >= 6), keywords)
+    for kind, keywords in KEYWORDS.items()
+}
+
+
+def explain_unknown(word: str, kind: str, *, hint: bool = True) -> str:
+    """Return the sentence for a *word* that stands where a keyword of a *kind* of file was expected.
+
+    Args:
+        word: as written.
+        kind: one of `KEYWORDS`.
+        hint: whether to look for the nearest keyword, which takes its time.
+    """
     upper = word.upper()
     if upper in _ALL:
         return f"{upper} is not a valid option in {kind} files."
-    near = difflib.get_close_matches(upper[:60], sorted(KEYWORDS[kind]), n=1, cutoff=0.6)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    return f"{word[:60]} is not a valid option in {kind} files.{hint}"
+    near = difflib.get_close_matches(upper[:40], sorted(KEYWORDS[kind]), n=1, cutoff=0.6) if hint else []
+    return f"{word[:60]} is not a valid option in {kind} files." + (f" Did you mean {near[0]}?" if near else "")
 
 
-@lru_cache(maxsize=1024)
 def looks_misspelled(word: str, kind: str) -> bool:
     """Tell whether a *word* in capitals at the start of a line was meant as a keyword."""
     if word in _ALL or _FAMILY_RE.fullmatch(word):
         return True
-    return bool(len(word) <= 40 and difflib.get_close_matches(word, KEYWORDS[kind], n=1, cutoff=0.86))
+    nearly = _NEARLY[kind]
+    return len(word) <= 40 and (word in nearly or not nearly.isdisjoint(_without_one(word)))

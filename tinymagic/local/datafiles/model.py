@@ -27,7 +27,7 @@ class DatafileError(ValueError):
         self.line = line
 
 
-class DatafileErrors(ValueError):
+class DatafileErrors(ValueError):  # noqa: N818 - they are several
     """Everything that is wrong in a datafile.
 
     Attributes:
@@ -87,7 +87,7 @@ class DatasourceFile:
     Attributes:
         name: of the Data Source: the file's name without its ending.
         version: of ``VERSION n`` (Classic); ``None`` without such a line.
-        schema: text of ``SCHEMA``; empty when the file has none (possible with a connector).
+        schema: the columns as one text, without comments; empty when the file has none (possible with a connector).
         columns: of the schema, without the INDEX lines that old files have in it.
         engine: ``engine`` and ``engine_*`` as the API takes them (``engine_ttl`` among them); empty when the file
             names none.

@@ -18,14 +18,18 @@ from .pipe_files import read_pipe
 from .statements import read_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-_READERS = {DATASOURCE: read_datasource, PIPE: read_pipe, CONNECTION: read_connection}
+    from .statements import Statement
+
+    _Reader = Callable[[str, str, Sequence[Statement], list[DatafileError]], Datafile]
+
+_READERS: dict[str, _Reader] = {DATASOURCE: read_datasource, PIPE: read_pipe, CONNECTION: read_connection}
 _NO_INCLUDES: dict[str, str] = {}
 
 
 def parse_datafile(text: str, file: str, *, includes: Mapping[str, str] = _NO_INCLUDES) -> Datafile:
-    """Read a datafile of Tinybird Classic or Forward.
+    r"""Read a datafile of Tinybird Classic or Forward.
 
     Args:
         text: of the file; any line ends, with or without a byte order mark.
@@ -39,7 +43,7 @@ def parse_datafile(text: str, file: str, *, includes: Mapping[str, str] = _NO_IN
         DatafileErrors: with everything that was found wrong.
 
     Example:
-        >>> parse_datafile("SCHEMA >\\n    a Int32", "datasources/t.datasource").columns[0].name
+        >>> parse_datafile("SCHEMA >\n    a Int32", "datasources/t.datasource").columns[0].name
         'a'
     """
     name, kind = name_and_kind(file)
@@ -47,8 +51,7 @@ def parse_datafile(text: str, file: str, *, includes: Mapping[str, str] = _NO_IN
         message = "The file is no datafile: its name has to end in .datasource, .pipe or .connection."
         raise DatafileErrors([DatafileError(message, file=file)])
     statements, errors = read_statements(text, file, kind, includes)
-    parsed, found = _READERS[kind](name, file, statements)
-    errors += found
+    parsed = _READERS[kind](name, file, statements, errors)
     if errors:
         raise DatafileErrors(errors)
     return parsed

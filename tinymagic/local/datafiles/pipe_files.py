@@ -10,7 +10,6 @@ from .common import error_at, read_list, read_token, read_version
 from .datasource_files import put
 from .keywords import NODE_TYPES
 from .model import DatafileError, NodeFile, PipeFile, TokenLine
-from .statements import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,22 +53,22 @@ class _OpenNode:
         )
 
 
-def read_pipe(name: str, file: str, statements: Sequence[Statement]) -> tuple[PipeFile, list[DatafileError]]:
-    """Return the Pipe of a file and what is wrong in it."""
-    reader = _PipeReader(name, file)
+def read_pipe(name: str, file: str, statements: Sequence[Statement], errors: list[DatafileError]) -> PipeFile:
+    """Return the Pipe of a file; add what is wrong in it to *errors*."""
+    reader = _PipeReader(name, file, errors)
     for statement in statements:
         try:
             reader.take(statement)
         except DatafileError as error:
-            reader.errors.append(error)
-    return reader.finished(statements), reader.errors
+            errors.append(error)
+    return reader.finished(statements)
 
 
 class _PipeReader:
-    def __init__(self, name: str, file: str) -> None:
+    def __init__(self, name: str, file: str, errors: list[DatafileError]) -> None:
         self.name = name
         self.file = file
-        self.errors: list[DatafileError] = []
+        self.errors = errors
         self.nodes: list[_OpenNode] = []
         self.head = _OpenNode(name, 0, file)  # What stands before the first node.
         self.version: int | None = None
@@ -106,7 +105,8 @@ class _PipeReader:
             put(self.current.settings, _API_NAMES.get(key, key), _setting(key, statement))
 
     def _open(self, statement: Statement) -> None:
-        name = unquoted(statement.setting)
+        # What stands after a name without quotes is passed over, as the vendor's programs do.
+        name = statement.setting.split()[0] if statement.setting.strip() else ""
         line = statement.line
         if not name:
             name = f"{self.name}_{len(self.nodes)}"
@@ -133,8 +133,6 @@ class _PipeReader:
                 unnamed.settings = {key: text for key, text in self.head.settings.items() if key not in pipes}
                 self.head.settings = pipes
             self.nodes.append(unnamed)
-        elif self.current.sql is not None:
-            raise error_at(statement, f"The node {self.current.name!r} has SQL already. Begin another one with NODE.")
         self.current.sql = statement.value
         self.current.sql_line = statement.value_line
 
@@ -150,7 +148,9 @@ class _PipeReader:
     def finished(self, statements: Sequence[Statement]) -> PipeFile:
         """Return the Pipe; what is missing in it is reported."""
         if not self.nodes:
-            self.errors.append(DatafileError("The Pipe has no node: write NODE name and SQL >.", file=self.file))
+            if not self.errors:
+                message = "The Pipe has no node: write NODE name and SQL >."
+                self.errors.append(DatafileError(message, file=self.file))
         elif self.head.type != "standard":
             if self.nodes[-1].type == "standard" and len(self.nodes) == 1:
                 self.nodes[-1].type = self.head.type

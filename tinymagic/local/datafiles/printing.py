@@ -124,6 +124,6 @@ def _line(keyword: str, value: str) -> str:
 
 def _block(keyword: str, lines: Sequence[str]) -> str:
     """Print a text of several lines; nothing when there is none."""
-    if not lines:
+    if not any(line.strip() for line in lines):
         return ""
-    return f"{keyword} >\n" + "\n".join(f"    {line}" if line else "" for line in lines)
+    return f"{keyword} >\n" + "\n".join(f"    {line}" if line.strip() else "" for line in lines)

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .includes import Includes, Line
+from .includes import Includes, Line, dedent
 from .keywords import KEYWORDS, LONG_TEXTS, NODE_TYPES, explain_unknown, looks_misspelled
 from .model import DatafileError
 
@@ -28,6 +28,9 @@ _FIRST_WORD_RE = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)(?=[\s>]|$)")
 _COMMENT_RE = re.compile(r"\s*(?:#|--)")
 _NOT_A_VALUE_RE = re.compile(r"[,()=.+*/<;]|(?:AS|IN|IS|AND|OR|NOT|LIKE|BETWEEN|ASC|DESC|FROM)\b", re.IGNORECASE)
 _SQL_START_RE = re.compile(r">|%|\(|(?:SELECT|WITH|INSERT)\b", re.IGNORECASE)
+
+#: After so many errors no more nearest keywords are looked for.
+_HINTS_MAX = 20
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class _Reader:
         """Report a line that is no statement; the lines that belong to it are passed over."""
         line = lines[at]
         word = line.text.split(None, 1)[0]
-        self.errors.append(DatafileError(explain_unknown(word, self.kind), file=line.file, line=line.number))
+        message = explain_unknown(word, self.kind, hint=len(self.errors) < _HINTS_MAX)
+        self.errors.append(DatafileError(message, file=line.file, line=line.number))
         at += 1
         while at < len(lines) and not (lines[at].text[:1].strip() and self._starts_statement(lines[at], True)):
             at += 1
@@ -136,16 +140,13 @@ class _Reader:
         goes_on = marked or keyword in ("SQL", "FORWARD_QUERY") or not inline
         while at < len(lines):
             line = lines[at]
-            if line.text.strip() and not line.text[0].isspace():
+            if line.text[:1].strip() and line.text[0] != "#":
                 indented = bool(indented)
-                if not goes_on and not _COMMENT_RE.match(line.text):
+                if not goes_on or self._starts_statement(line, indented):
                     break
-                if self._starts_statement(line, indented):
+                if indented and self._is_mistake(line):
                     break
-                match = _FIRST_WORD_RE.match(line.text)
-                if indented and match and match[1].isupper() and looks_misspelled(match[1], self.kind):
-                    break
-            elif line.text.strip() and indented is None:
+            elif line.text[:1].isspace() and line.text.strip() and indented is None:
                 indented = True
             content.append(line)
             at += 1
@@ -168,6 +169,14 @@ class _Reader:
             Statement(keyword, "\n".join(texts).rstrip(), start.number, first, start.file, is_block=True)
         )
         return at
+
+    def _is_mistake(self, line: Line) -> bool:
+        """Tell whether a line at the margin after indented ones begins with a keyword that is spelled wrong."""
+        match = _FIRST_WORD_RE.match(line.text)
+        if not match or not match[1].isupper():
+            return False
+        rest = line.text[match.end() :].strip()
+        return bool(rest) and not _NOT_A_VALUE_RE.match(rest) and looks_misspelled(match[1], self.kind)
 
     def _starts_statement(self, line: Line, indented: bool) -> bool:
         """Tell whether a line at the margin begins a statement.
@@ -204,23 +213,6 @@ def _fits(keyword: str, rest: str, *, capitals: bool) -> bool:
     if keyword == "VERSION":
         return rest.isdigit()
     return capitals or "_" in keyword or keyword == "INCLUDE" or (len(words) == 1 and keyword in ("ENGINE", "TAGS"))
-
-
-def dedent(lines: list[str]) -> list[str]:
-    """Take the white space off that all lines which are not blank begin with; blank lines become empty."""
-    shared: str | None = None
-    for line in lines:
-        if not line.strip():
-            continue
-        indent = line[: len(line) - len(line.lstrip())]
-        if shared is None:
-            shared = indent
-        while not line.startswith(shared):
-            shared = shared[:-1]
-        if not shared:
-            break
-    cut = len(shared or "")
-    return [line[cut:] if line.strip() else "" for line in lines]
 
 
 def _without_comment(text: str) -> str:

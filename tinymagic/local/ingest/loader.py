@@ -26,6 +26,7 @@ from tinymagic.local.tables.type_names import type_name
 
 from .feeding import Feeding, keeps_rows
 from .moves import Moves
+from .rebuilding import Rebuilding
 from .settings import ANY_PARTITIONS as ANY_PARTITIONS
 from .settings import INSERT_SETTINGS as INSERT_SETTINGS
 from .settings import ONE_BLOCK as ONE_BLOCK
@@ -91,6 +92,8 @@ class Loader:
         self._moves = Moves(engine, STAGING_DATABASE)
         #: Tells the materialized views that hang on a table.
         self.views: Callable[[Table], Sequence[View]] = _no_views
+        #: Tells those that fill a table.
+        self.views_into: Callable[[Table], Sequence[View]] = _no_views
 
     def prepare(self) -> None:
         """Finish the moves that a killed server had begun, drop what else it left in staging, and make the database."""
@@ -203,6 +206,29 @@ class Loader:
             yield feeding
         finally:
             self.discard(*feeding.staged_by_views)
+
+    @contextmanager
+    def rebuilding(
+        self, fresh: Table, table: Table, *, condition: str = "", skip_incompatible: bool = False
+    ) -> Iterator[Rebuilding]:
+        """Evaluate the views on *table* anew for *fresh*; `Rebuilding.exchange` in the block makes all visible.
+
+        Args:
+            fresh: takes the place of *table*.
+            table: held alone, with what is downstream (`DataSourcesService.replacing`).
+            condition: of the rows that are replaced; empty when all are.
+            skip_incompatible: leave alone the targets whose partitions do not follow those of *table*.
+
+        Raises:
+            EngineError: a view failed.
+            IncompatiblePartitions: there is such a target, and it is not to be left alone.
+        """
+        rebuilding = Rebuilding(self._engine, self._moves, fresh, table, self.views, self.views_into)
+        try:
+            rebuilding.evaluate(condition, skip_incompatible=skip_incompatible)
+            yield rebuilding
+        finally:
+            self.discard(*rebuilding.staged_by_views)
 
     def exchange(self, *pairs: tuple[Table, Table]) -> None:
         """Put staged tables in the place of others, each (staged, other): all in one step, or none.

@@ -48,18 +48,19 @@ class View:
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     problem: str = ""
 
-    def insertion(self, into: Table, rows: Table, *, are_stored: bool = False) -> str:
+    def insertion(self, into: Table, rows: Table, *, every: Table | None = None) -> str:
         """Return the INSERT SELECT that puts what the view makes of *rows* into another table.
 
         Args:
             into: of the target's shape.
             rows: of the source's shape.
-            are_stored: whether the source has these rows already.
+            every: a table with all rows of the source; by default they are those that it has, and *rows*.
         """
         names = ", ".join(quote_identifier(name) for name in self.columns)
-        every = ""
+        with_every = ""
         if self.all_mark:
-            new = "" if are_stored else f" UNION ALL SELECT * FROM {rows.sql}"
-            every = f"WITH {self.all_mark} AS (SELECT * FROM {self.source.sql}{new}) "
+            tables = [every] if every else [self.source, rows]
+            selects = " UNION ALL ".join(f"SELECT * FROM {table.sql}" for table in tables)
+            with_every = f"WITH {self.all_mark} AS ({selects}) "
         sql = self.sql.replace(quote_identifier(self.rows_mark), self.rows_mark).replace(self.rows_mark, rows.sql)
-        return f"INSERT INTO {into.sql} ({names}) {every}SELECT {names} FROM (\n{sql}\n)"
+        return f"INSERT INTO {into.sql} ({names}) {with_every}SELECT {names} FROM (\n{sql}\n)"

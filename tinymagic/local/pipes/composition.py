@@ -15,12 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tinymagic.local.access.row_filters import FILTERED_QUERY_SETTINGS
+from tinymagic.local.endpoints.parameters import as_text
 from tinymagic.local.engine import EngineError, quote_string
 from tinymagic.local.errors import ApiError, BadRequest, CustomError, PayloadTooLarge
 from tinymagic.local.service_datasources.tables import ORGANIZATION, TINYBIRD
 from tinymagic.local.sql.failures import query_error
 from tinymagic.local.sql.gate import INTERNAL_PREFIX, QUERY_PAGE, Statement
 from tinymagic.local.sql.names import OPEN_TABLES
+from tinymagic.local.sql.secret_guard import SecretGuard
 from tinymagic.local.template import CustomErrorCalled, Rendered, TemplateError, check, is_template, render
 from tinymagic.sqltext import split_format
 
@@ -65,14 +67,12 @@ _VALUE_ERRORS = (
 )
 
 #: Bytes of a statement with everything in place. A node that reads another one twice doubles it.
-_MOST_BYTES = 4_000_000
+_MOST_BYTES = 500_000
 
 #: From here on the engine must be told that a long statement is meant.
 _LONG_BYTES = 200_000
 _LONG_SQL_SETTINGS: dict[str, Setting] = {
     "max_query_size": 2 * _MOST_BYTES,
-    "max_ast_elements": 5_000_000,
-    "max_expanded_ast_elements": 5_000_000,
 }
 
 
@@ -148,6 +148,7 @@ class Composer:
         self._service_log = service_log
         self._variables = variables
         self._directory = Directory(catalog)
+        self.secret_guard = SecretGuard(engine)
         # Nobody else knows it, so no text of a user can hold a mark.
         self._mark = f"{INTERNAL_PREFIX}node_{secrets.token_hex(16)}"
 
@@ -302,7 +303,9 @@ class _Composition:
         self._copying = copying
         self._checking = checking
         self._has_secrets = has_secrets
-        self._done: dict[str, _Part] = {}
+        self._done: dict[tuple[str, tuple[tuple[str, str], ...]], _Part] = {}
+        self._forced: dict[str, str] = {}
+        self._hides_rows = False
         self._under_way: list[str] = []
         self._names: list[Names] = []
 
@@ -345,6 +348,8 @@ class _Composition:
                     changes[table] = meaning.table
         sql = self._composer._gate.renamed(statement, changes) if changes else statement.sql
         parts = list(inner.values())
+        if any(each.secrets for each in parts):
+            self._composer.secret_guard.check_placeholders(statement.sql, rendered.secrets)
         return _Part(
             sql=_filled(sql, inner),
             statement=statement,
@@ -361,8 +366,17 @@ class _Composition:
     def of_node(self, meant: OfNode) -> _Part:
         """Compose a node, once for each request."""
         node, pipe = meant.node, meant.pipe
-        if node.id in self._done:
-            return self._done[node.id]
+        outer = self._forced
+        self._forced = {**self._fixed_parameters(pipe), **outer}
+        try:
+            return self._of_node(pipe, node)
+        finally:
+            self._forced = outer
+
+    def _of_node(self, pipe: PipeRecord, node: Node) -> _Part:
+        key = (node.id, tuple(sorted(self._forced.items())))
+        if key in self._done:
+            return self._done[key]
         if node.id in self._under_way:
             raise BadRequest(
                 f"The node '{node.name}' of the pipe '{pipe.name}' reads itself, directly or through others.",
@@ -383,15 +397,19 @@ class _Composition:
         condition = self._access.pipe_filter(pipe.name) if self._access and node.type == "endpoint" else None
         if condition is not None:
             part = replace(part, sql=f"SELECT * FROM (\n{part.sql}\n) WHERE ({condition})")
-        self._done[node.id] = part
+            self._hides_rows = True
+        self._done[key] = part
         return part
 
     def finished(self, part: _Part, names: Names) -> Composed:
         """Add what holds for the statement as a whole."""
-        filters, hides_rows = self._filters(part.tables)
+        filters, hides_table_rows = self._filters(part.tables)
+        hides_rows = hides_table_rows or self._hides_rows
         settings = dict(part.settings)
-        if hides_rows:
+        if hides_table_rows:
             self._check_filtered(part)
+        if self._hides_rows:
+            settings.update(FILTERED_QUERY_SETTINGS)
         if filters:
             settings.update(FILTERED_QUERY_SETTINGS)
             settings["additional_table_filters"] = map_literal(filters)
@@ -399,10 +417,12 @@ class _Composition:
             settings["output_format_write_statistics"] = 0
         if len(part.sql) > _LONG_BYTES:
             settings.update(_LONG_SQL_SETTINGS)
+        sql = part.sql if part.statement.shows_tables else split_format(part.sql)[0]
+        sql = self._composer.secret_guard.checked(sql, part.secrets)
         reads_log = any(each.reads_service_log for each in [names, *self._names])
         values = {name: self._composer._variables.value(self._workspace, name) or "" for name in part.secrets}
         return Composed(
-            sql=part.sql if part.statement.shows_tables else split_format(part.sql)[0],
+            sql=sql,
             output_format=part.statement.output_format,
             settings=settings,
             parameters=values,
@@ -421,11 +441,17 @@ class _Composition:
         try:
             if self._checking:
                 return check(text, now=self._now, name=name)
-            return render(text, self._parameters, secrets=self._secret_check(), now=self._now, name=name)
+            parameters = {**self._parameters, **self._forced} if self._forced else self._parameters
+            return render(text, parameters, secrets=self._secret_check(), now=self._now, name=name)
         except CustomErrorCalled as error:
             raise CustomError(error.body, error.code) from error
         except TemplateError as error:
             raise BadRequest(error.message, documentation=error.documentation) from error
+
+    def _fixed_parameters(self, pipe: PipeRecord) -> dict[str, str]:
+        """Return what the token forces upon the parameters of a Pipe and of all that it reads."""
+        fixed = self._access.fixed_parameters(pipe.name) if self._access is not None else None
+        return {name: as_text(value) for name, value in fixed.items()} if fixed else {}
 
     def _secret_check(self) -> Callable[[str], bool]:
         variables, workspace = self._composer._variables, self._workspace

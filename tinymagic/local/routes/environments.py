@@ -69,7 +69,7 @@ def _names(given: str) -> list[str]:
 
 def _service(request: Request) -> BranchesService:
     services = request.app.state.services
-    return BranchesService(services.engine, services.catalog, services.workspaces, services.datasources)
+    return BranchesService(services.engine, services.catalog, services.workspaces, services.datasources, services.pipes)
 
 
 def _routes(version: str) -> list[Route]:

@@ -15,6 +15,8 @@ from tinymagic.local.service_datasources.log import ServiceLog
 from tinymagic.local.sql.gate import SqlGate
 
 from .analyze import AnalyzeService
+from .copies import Copies
+from .copy_runs import CopyRuns
 from .datasource_changes import DataSourceChanges
 from .datasources import DataSourcesService
 from .deletions import Deletions
@@ -25,6 +27,7 @@ from .jobs import JobsService
 from .operations import OperationsLog
 from .pipes import PipesService
 from .query import QueryService
+from .schedules import Schedules
 from .sql_tools import SqlToolsService
 from .tokens import TokensService
 from .variables import VariablesService
@@ -52,6 +55,8 @@ class Services:
     variables: VariablesService
     composer: Composer
     pipes: PipesService
+    schedules: Schedules
+    copies: Copies
     query: QueryService
     endpoints: EndpointsService
     datasources: DataSourcesService
@@ -85,7 +90,9 @@ class Services:
         composer = Composer(engine, gate, catalog, datasources, service_log, variables)
         pipes = PipesService(catalog, composer)
         query = QueryService(engine, composer, limits, service_log)
-        return cls(
+        schedules = Schedules(catalog)
+        copy_runs = CopyRuns(datasources, composer, jobs, operations, service_log)
+        services = cls(
             engine=engine,
             catalog=catalog,
             limits=limits,
@@ -96,6 +103,8 @@ class Services:
             variables=variables,
             composer=composer,
             pipes=pipes,
+            schedules=schedules,
+            copies=Copies(datasources, composer, pipes, jobs, schedules, copy_runs),
             query=query,
             endpoints=EndpointsService(composer, query),
             datasources=datasources,
@@ -109,8 +118,10 @@ class Services:
             sql_tools=SqlToolsService(gate),
             rates=Rates(limits),
         )
+        schedules.start()
+        return services
 
     def close(self) -> None:
         """Give up what lies on disk for the time of this process only."""
-        for service in (self.jobs, self.events, self.service_log, self.datasources):
+        for service in (self.schedules, self.jobs, self.events, self.service_log, self.datasources):
             service.close()

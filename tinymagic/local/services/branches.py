@@ -15,6 +15,7 @@ from tinymagic.local.catalog import NameTaken, Workspace, new_id
 from tinymagic.local.engine import quote_identifier, quote_string
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.ingest.loader import Table
+from tinymagic.local.pipes.branching import copied_pipe
 
 from .datasources import PENDING, SHARED_WITH
 from .workspaces import DATABASE_PREFIX, WORKSPACES_PAGE, WorkspacesService, check_name, require_admin
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from .datasources import DataSourcesService
     from .jobs import JobsService
+    from .pipes import PipesService
     from .running_job import RunningJob
 
 #: What ``data`` takes; empty copies no rows.
@@ -38,12 +40,18 @@ class BranchesService:
     """Rules about branches."""
 
     def __init__(
-        self, engine: Engine, catalog: Catalog, workspaces: WorkspacesService, datasources: DataSourcesService
+        self,
+        engine: Engine,
+        catalog: Catalog,
+        workspaces: WorkspacesService,
+        datasources: DataSourcesService,
+        pipes: PipesService,
     ) -> None:
         self._engine = engine
         self._datasources = datasources
         self._catalog = catalog
         self._workspaces = workspaces
+        self._pipes = pipes
 
     def main_of(self, access: Access) -> Workspace:
         """Return the workspace whose branches the token deals with: its own, or the one that it is a branch of."""
@@ -152,19 +160,41 @@ class BranchesService:
                 job.progress(100 * (number + 1) / len(listed))
             job.update(partitions=partitions, result=partitions)
             job.commit()
-            with self._catalog.transaction():
-                self._workspaces.register(branch)
-                for record in records:
-                    settings = {
-                        key: value for key, value in record.settings.items() if key not in (PENDING, SHARED_WITH)
-                    }
-                    copy = replace(record, id=new_id(), workspace_id=branch.id, created_at="", settings=settings)
-                    self._catalog.create_datasource(copy)
+            with self._pipes.defining(main):
+                self._register(main, branch, records)
+            self._make_views(branch)
         except BaseException as error:
+            self._catalog.delete_workspace(branch.id)
             self._workspaces.drop_database(branch.database)
             if isinstance(error, NameTaken):
                 raise _taken(branch.name) from error
             raise
+
+    def _register(self, main: Workspace, branch: Workspace, records: Sequence[DataSourceRecord]) -> None:
+        """Tell the catalogue of a branch and all that is in it."""
+        ids: dict[str, str] = {}
+        with self._catalog.transaction():
+            self._workspaces.register(branch)
+            for record in records:
+                settings = {key: value for key, value in record.settings.items() if key not in (PENDING, SHARED_WITH)}
+                ids[record.id] = new_id()
+                self._catalog.create_datasource(
+                    replace(record, id=ids[record.id], workspace_id=branch.id, created_at="", settings=settings)
+                )
+            for connection in self._catalog.connections(main.id):
+                ids[connection.id] = new_id()
+                self._catalog.create_connection(replace(connection, id=ids[connection.id], workspace_id=branch.id))
+            for variable in self._catalog.variables(main.id):
+                self._catalog.create_variable(replace(variable, id=new_id(), workspace_id=branch.id))
+            for pipe in self._catalog.pipes(main.id):
+                self._catalog.create_pipe(copied_pipe(pipe, branch.id, ids))
+
+    def _make_views(self, branch: Workspace) -> None:
+        service = self._pipes.outputs.get("materialized")
+        for pipe in self._catalog.pipes(branch.id):
+            for node in pipe.nodes:
+                if service is not None and node.type == "materialized":
+                    service.remade(branch, pipe, node, node)
 
     def _copy_tables(self, record: DataSourceRecord, main: Workspace, branch: Workspace) -> None:
         old, new = Table(main.database, record.name), Table(branch.database, record.name)

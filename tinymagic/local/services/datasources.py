@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ from tinymagic.local.views.datasource import datafile, describe, pick
 from tinymagic.names import QUARANTINE_SUFFIX, name_problem, near_names, valid_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from tinymagic.local.catalog import Catalog, Workspace
@@ -95,6 +95,8 @@ class DataSourcesService:
         self.expressions = Expressions(engine, gate)
         self.reader = FileReader(engine, self.loader, self.spool)
         self._locks = SharedLocks()
+        #: Tells the ids of the Data Sources that get rows through views when one does.
+        self.downstream: Callable[[Workspace, str], Collection[str]] = _nothing_downstream
         self.repair()
 
     def close(self) -> None:
@@ -194,6 +196,8 @@ class DataSourcesService:
     def writing(self, workspace: Workspace, name_or_id: str) -> Iterator[DataSourceRecord]:
         """Hold a Data Source together with others that add rows to it; gives its record as it is now.
 
+        Those that get rows through its views are held in the same way.
+
         Raises:
             NotFound: there is none (any more).
         """
@@ -203,8 +207,33 @@ class DataSourcesService:
             # be added: the table says whether they fit.
             with suppress(Conflict), self.changing(workspace, record.id):
                 pass
-        with self._locks.shared(record.id):
+        with self._held(workspace, record.id, exclusive=False):
             yield self.record(workspace, record.id)
+
+    @contextmanager
+    def _held(self, workspace: Workspace, record_id: str, *, exclusive: bool) -> Iterator[None]:
+        """Hold a Data Source and what is downstream of it, in an order that all keep to."""
+        hold = self._locks.exclusive if exclusive else self._locks.shared
+        while True:
+            held = {record_id, *self.downstream(workspace, record_id)}
+            with ExitStack() as stack:
+                for each in sorted(held):
+                    stack.enter_context(hold(each))
+                if held >= {*self.downstream(workspace, record_id)}:  # No view has come meanwhile.
+                    yield
+                    return
+
+    @contextmanager
+    def replacing(self, workspace: Workspace, name_or_id: str) -> Iterator[DataSourceRecord]:
+        """Hold a Data Source alone, and those downstream of it, whose rows change with its own.
+
+        Raises:
+            Conflict, NotFound: see `changing`.
+        """
+        record = self.record(workspace, name_or_id)
+        with self._held(workspace, record.id, exclusive=True):
+            record = self.record(workspace, record.id)
+            yield self._finished(workspace, record, forced=False) if PENDING in record.settings else record
 
     @contextmanager
     def changing(self, workspace: Workspace, name_or_id: str, *, forced: bool = False) -> Iterator[DataSourceRecord]:
@@ -316,6 +345,29 @@ class DataSourcesService:
             raise not_imported(error) from error
         finally:
             self.loader.discard(staged, staged.quarantine)
+
+    def redefine(self, workspace: Workspace, name_or_id: str, definition: TableDefinition) -> DataSourceRecord:
+        """Give a Data Source another schema and engine; it keeps its name and id and loses its rows.
+
+        Raises:
+            NotFound: there is none.
+            BadRequest: the engine refuses the definition.
+        """
+        with self.changing(workspace, name_or_id) as record:
+            spare = Table(workspace.database, f"_tm_spare_{uuid.uuid4().hex}")
+            table = Table(workspace.database, record.name)
+            try:
+                self._create_tables(spare, definition)
+                pairs = [(table, spare), (table.quarantine, spare.quarantine)]
+                exchanges = [(first.name, second.name, self.table_uuid(first)) for first, second in pairs]
+                changes = {
+                    "schema": print_schema(definition.columns),
+                    "engine": definition.engine.description(),
+                    "indexes": list(definition.indexes),
+                }
+                return self.finish(workspace, self.begin(record, exchanges=exchanges, changes=changes))
+            finally:
+                self.loader.discard(spare, spare.quarantine)
 
     def drop(self, workspace: Workspace, name_or_id: str) -> DataSourceRecord:
         """Drop a Data Source with its rows and its quarantine.
@@ -451,6 +503,11 @@ class DataSourcesService:
     def _describe_shared(self, shared: SharedDataSource, *, whole: bool = False) -> dict[str, Any]:
         described = describe(shared.record, self.sizes(shared.origin), whole=whole)
         return {**described, "name": shared.name, "shared_from": shared.origin.id, "shared_with": []}
+
+
+def _nothing_downstream(workspace: Workspace, record_id: str) -> Collection[str]:
+    del workspace, record_id
+    return ()
 
 
 def _without_plan(record: DataSourceRecord) -> DataSourceRecord:

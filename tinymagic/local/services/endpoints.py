@@ -1,7 +1,7 @@
 """Endpoints: calling a Pipe, its plan, and what is told about it (``pipes.md`` sections 5, 6 and 10).
 
 Whoever may read a Pipe gets its rows, whatever the token says about what the Pipe reads. What a JWT forces upon
-parameters wins over the request.
+parameters wins over the request (`pipes.composition`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tinymagic.local.endpoints import openapi
 from tinymagic.local.endpoints.openapi import Endpoint
-from tinymagic.local.endpoints.parameters import as_text, endpoint_parameters
+from tinymagic.local.endpoints.parameters import endpoint_parameters
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError, NotFound
 from tinymagic.local.sql.gate import QUERY_PAGE
@@ -130,10 +130,6 @@ class EndpointsService:
         return openapi.document(access.workspace.name, host, endpoints, version=version)
 
     def _run(self, access: Access, pipe: PipeRecord, node: Node, request: QueryRequest) -> QueryReply:
-        fixed = access.fixed_parameters(pipe.name)
-        if fixed:
-            forced = {name: as_text(value) for name, value in fixed.items()}
-            request = replace(request, parameters={**request.parameters, **forced})
         try:
             return self._query.run_node(access, pipe, node, request)
         except ApiError as error:

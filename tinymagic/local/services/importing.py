@@ -19,6 +19,7 @@ from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.files.file_formats import file_format_of
 from tinymagic.local.files.remote_files import RemoteFile, check_url, download, shown_url
 from tinymagic.local.files.spool import UNCOMPRESSED_BYTES, SpooledFile, UploadError
+from tinymagic.local.ingest.feeding import unfinished_sentence
 from tinymagic.local.ingest.imports import (
     DATASOURCES_PAGE,
     ImportRequest,
@@ -27,6 +28,8 @@ from tinymagic.local.ingest.imports import (
     not_imported,
 )
 from tinymagic.local.ingest.loader import LoadReport, Table, staging_table
+from tinymagic.local.ingest.moves import Unfinished
+from tinymagic.local.ingest.rebuilding import IncompatiblePartitions
 from tinymagic.local.tables.definition import TableDefinition, define_table, read_schema
 from tinymagic.local.tables.schema import Column, parse_schema
 
@@ -66,6 +69,7 @@ class _Import:
         seconds: that reading the file took.
         size_bytes: of the file, uncompressed.
         file: prepared from the upload; removed at the end, whatever happens.
+        unfinished: whether the staged tables are needed at the next start.
     """
 
     import_id: str
@@ -74,6 +78,7 @@ class _Import:
     seconds: float = 0.0
     size_bytes: int = 0
     file: SpooledFile | None = None
+    unfinished: bool = False
 
     def commit(self) -> None:
         """The next step makes rows visible."""
@@ -284,14 +289,9 @@ class ImportService:
             target, staged = Table(workspace.database, record.name), staging_table()
             try:
                 self._stage(record, target, staged, file, request, load)
-                load.commit()
-                # The rows last: when they are there nothing can fail any more, and nobody sends them again.
-                if load.report.quarantined:
-                    self._loader.move(staged.quarantine, target.quarantine)
-                if load.report.stored:
-                    self._loader.move(staged, target)
+                self._move(staged, target, load)
             finally:
-                self._loader.discard(staged, staged.quarantine)
+                self._loader.discard(*(staged, staged.quarantine) if not load.unfinished else ())
         return record
 
     def _replace(self, workspace: Workspace, request: ImportRequest, load: _Import) -> DataSourceRecord:
@@ -301,7 +301,7 @@ class ImportService:
         if condition and record.engine["engine"] == "Null":
             message = "replace_condition cannot be used: the engine Null keeps no rows that could be replaced."
             raise BadRequest(message, documentation=DATASOURCES_PAGE)
-        with self._datasources.changing(workspace, record.id) as record:
+        with self._datasources.replacing(workspace, record.id) as record:
             target, staged, fresh = Table(workspace.database, record.name), staging_table(), staging_table()
             try:
                 report = self._stage(record, target, staged, file, request, load)
@@ -313,18 +313,54 @@ class ImportService:
                     )
                 if condition:
                     self._merge(target, staged, fresh, condition, report)
-                load.commit()
-                if report.quarantined:
-                    self._loader.move(staged.quarantine, target.quarantine)
                 if record.engine["engine"] == "Null":  # There is nothing to take the place of.
-                    self._loader.move(staged, target)
+                    self._move(staged, target, load)
                 else:
-                    self._engine.execute(f"EXCHANGE TABLES {(fresh if condition else staged).sql} AND {target.sql}")
+                    self._exchange(staged, fresh if condition else staged, target, request, load)
             finally:
-                self._loader.discard(staged, staged.quarantine, fresh)
+                self._loader.discard(*(staged, staged.quarantine, fresh) if not load.unfinished else ())
         return record
 
     # Steps
+
+    def _move(self, staged: Table, target: Table, load: _Import) -> None:
+        """Make the rows visible, with what views make of them; a view that fails refuses them all."""
+        quarantine = [(staged.quarantine, target.quarantine)] if load.report.quarantined else []
+        if not load.report.stored or not self._loader.views(target):
+            load.commit()
+            # The rows last: when they are there nothing can fail any more, and nobody sends them again.
+            for each in quarantine:
+                self._loader.move(*each)
+            if load.report.stored:
+                self._loader.move(staged, target)
+            return
+        with self._loader.feeding(staged, target) as feeding:
+            load.commit()
+            try:
+                feeding.move(quarantine)
+            except Unfinished as error:
+                load.unfinished = True
+                raise _unfinished() from error
+
+    def _exchange(self, staged: Table, fresh: Table, target: Table, request: ImportRequest, load: _Import) -> None:
+        """Put *fresh* in the place of the Data Source, and bring what its views fill up to date."""
+        skip, condition = request.is_true("skip_incompatible_partition_key"), self._condition(request)
+        try:
+            with self._loader.rebuilding(fresh, target, condition=condition, skip_incompatible=skip) as rebuilding:
+                load.commit()
+                if load.report.quarantined:
+                    self._loader.move(staged.quarantine, target.quarantine)
+                rebuilding.exchange()
+        except IncompatiblePartitions as error:
+            raise BadRequest(
+                f"Nothing was replaced: materialized views fill '{error.table.name}', whose partitions have rows both of "
+                "those that would be replaced and of others, so it cannot follow. Give it the partition key of the Data "
+                "Source, or add skip_incompatible_partition_key=true to leave it as it is.",
+                documentation=DATASOURCES_PAGE,
+            ) from error
+        except Unfinished as error:
+            load.unfinished = True
+            raise _unfinished() from error
 
     def _definition(self, request: ImportRequest) -> TableDefinition:
         columns = read_schema(request.parameters["schema"])
@@ -415,6 +451,10 @@ class ImportService:
         self._engine.execute(f"INSERT INTO {fresh.sql} SELECT * FROM {staged.sql} WHERE ifNull({condition}, 0)")
         report.left_out = int(left_out)
         report.stored -= report.left_out
+
+
+def _unfinished() -> ApiError:
+    return ApiError(f"Do not send the file again: {unfinished_sentence()}.", status=500, documentation=DATASOURCES_PAGE)
 
 
 def _remove(upload: Path | None) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tinymagic.local.catalog import DataSourceRecord, Workspace
     from tinymagic.local.ingest.loader import LoadReport
 
+#: What a note says in columns of their own; everything else in it becomes an option.
+_COLUMNS = ("rows", "job_id", "pipe_id", "pipe_name", "written_rows")
+
 
 class OperationsLog:
     """Notes operations.
@@ -94,7 +97,7 @@ class OperationsLog:
             error = "The server could not do it."
             raise
         finally:
-            columns = {key: note.pop(key) for key in ("rows", "job_id") if key in note}
+            columns = {key: note.pop(key) for key in _COLUMNS if key in note}
             self.noted(
                 workspace,
                 event_type,

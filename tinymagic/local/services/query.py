@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tinymagic.local.engine import Engine, Setting
     from tinymagic.local.limits import Limits
     from tinymagic.local.pipes.composition import Composed, Composer
+    from tinymagic.local.sql.secret_guard import SecretGuard
     from tinymagic.local.service_datasources.log import ServiceLog
     from tinymagic.local.sql.tree import TableName
 
@@ -150,9 +151,10 @@ class QueryService:
             # How much was read tells about the rows that the filter hides: search for a value, and it shows.
             result = replace(result, rows_read=result.rows, bytes_read=0)
         if request.explain:
-            result = _explained(composed.rendered, result)
+            result = _explained(composed.rendered, result, self._composer.secret_guard, composed.parameters)
         if self._limits.reply_bytes is not None and len(result.data) > self._limits.reply_bytes:
             raise self._too_large()
+        self._composer.secret_guard.check_reply(result.data, composed.parameters)
         return QueryReply(output_format, media_type, result, is_free=composed.is_free)
 
     def cancel(self, query_id: str) -> None:
@@ -218,9 +220,9 @@ def _underscore(pipeline: str) -> TableName | None:
     return (database, name) if pipeline and (database, name) != ("", "_") else None
 
 
-def _explained(sql: str, result: QueryResult) -> QueryResult:
+def _explained(sql: str, result: QueryResult, guard: SecretGuard, parameters: Mapping[str, str]) -> QueryResult:
     """Turn the lines of a plan into the object that ``explain=true`` answers with."""
     lines = [str(row[0]) for row in json.loads(result.data)["data"]]
-    plan = without_database("\n".join(lines))
+    plan = guard.plan(without_database("\n".join(lines)), parameters)
     body = json.dumps({"debug_query": sql, "query_explain": plan}, ensure_ascii=False)
     return replace(result, data=body.encode())

@@ -1,8 +1,8 @@
 """Runs of Pipes at set times: copies and sinks with a cron schedule (``pipes.md`` section 8, ``sinks.md``).
 
 Theory of operation. The catalogue holds the schedules, in the outputs of nodes; this service holds only when each is
-due next. One thread sleeps until the earliest due time, or until `Schedules.changed` says that the catalogue has
-others. What is due is fired once and then due again at the next time *after now*. So of several due times that passed
+due next. One thread sleeps until the earliest due time, looking now and then whether the Pipes of the catalogue have
+changed. What is due is fired once and then due again at the next time *after now*. So of several due times that passed
 while the machine was asleep only one run is made, and those that passed while the server was down are not made up.
 
 The clock may jump. Forward is like sleep. Back by up to `_SMALL_JUMP` (somebody corrects the time): due times that
@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.catalog import PipeRecord, Workspace
 from tinymagic.local.cron import Cron, CronError, read_cron
 from tinymagic.local.errors import BadRequest
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
-    from tinymagic.local.catalog import Catalog, Node, PipeRecord, Workspace
+    from tinymagic.local.catalog import Catalog, Node
 
     Run: TypeAlias = Callable[[Workspace, PipeRecord, Node, datetime], None]
 
@@ -39,8 +40,8 @@ SCHEDULES_PAGE = "/api-reference/pipe-api.html"
 #: A clock that is set back by no more than this does not make a run happen twice.
 _SMALL_JUMP = timedelta(hours=3)
 
-#: The thread looks at the clock at least this often, seconds: nobody tells it that the clock was set.
-_LONGEST_SLEEP_S = 20.0
+#: The thread looks at least this often, seconds: nobody tells it that the clock was set or a Pipe deployed.
+_LONGEST_SLEEP_S = 1.0
 
 
 def utc_now() -> datetime:
@@ -72,7 +73,8 @@ class Schedules:
         self._runs: dict[str, Run] = {}
         self._dues: dict[_Key, datetime] = {}
         self._looked_at = clock()
-        self._stale = True
+        self._version = -1
+        self._woken = False
         self._closed = False
         self._condition = threading.Condition()
         self._ticking = threading.Lock()
@@ -84,7 +86,7 @@ class Schedules:
         *run* gets workspace, Pipe and node as they are in the catalogue, and the time when the run was due.
         """
         self._runs[type] = run
-        self.changed()
+        self._version = -1
 
     def start(self) -> None:
         """Begin to fire."""
@@ -92,9 +94,9 @@ class Schedules:
         self._thread.start()
 
     def changed(self) -> None:
-        """Look again at the catalogue: a schedule was set, changed, paused, resumed or taken away."""
+        """Look at the catalogue now: a schedule was set, changed, paused, resumed or taken away."""
         with self._condition:
-            self._stale = True
+            self._woken = True
             self._condition.notify_all()
 
     @staticmethod
@@ -123,15 +125,13 @@ class Schedules:
         with self._ticking:
             moment = self._clock()
             self._heed_clock(moment)
-            if self._take_stale():
-                self._load(moment)
+            self._look(moment)
             for key, due in list(self._dues.items()):
                 if due <= moment:
                     # Worked out before the run: whatever it does, this due time does not come again.
                     self._plan(key, moment)
                     self._fire(key, Cron(key.cron).last_until(moment))
-            if self._take_stale():  # What was fired had changed meanwhile, or changed something.
-                self._load(moment)
+            self._look(moment)  # What was fired had changed meanwhile, or changed something.
             dues = self._dues.values()
             return max(0.0, (min(dues) - moment).total_seconds()) if dues else None
 
@@ -145,24 +145,24 @@ class Schedules:
                 logger.exception("The schedules could not be looked at.")
                 wait_s = _LONGEST_SLEEP_S
             with self._condition:
-                if not (self._stale or self._closed):
-                    self._condition.wait(None if wait_s is None else min(wait_s, _LONGEST_SLEEP_S))
+                if not (self._woken or self._closed):
+                    self._condition.wait(_LONGEST_SLEEP_S if wait_s is None else min(wait_s, _LONGEST_SLEEP_S))
+                self._woken = False
                 if self._closed:
                     return
-
-    def _take_stale(self) -> bool:
-        with self._condition:
-            stale, self._stale = self._stale, False
-        return stale
 
     def _heed_clock(self, moment: datetime) -> None:
         if self._looked_at - moment > _SMALL_JUMP:
             logger.warning("The clock was set back by hours; every schedule is worked out anew.")
-            self._dues = {}
-            self.changed()
+            self._dues, self._version = {}, -1
         self._looked_at = moment
 
-    def _load(self, moment: datetime) -> None:
+    def _look(self, moment: datetime) -> None:
+        """Read the schedules anew if a Pipe has changed. What is the same keeps its due time."""
+        version = self._catalog.version_of(PipeRecord, Workspace)
+        if version == self._version:
+            return
+        self._version = version
         known, self._dues = self._dues, {}
         for workspace, pipe, node in self._scheduled():
             key = _Key(workspace.id, pipe.id, node.id, str(node.output["schedule_cron"]))
@@ -198,7 +198,6 @@ class Schedules:
             return
         if node.type not in self._runs or not is_running(node.output) or node.output["schedule_cron"] != key.cron:
             self._dues.pop(key, None)
-            self.changed()
             return
         if Cron(key.cron).is_once:
             # Taken away first: a run that is lost in a crash can be started by hand, one too many not taken back.

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tinymagic.local.catalog import NameTaken, VariableRecord, new_id
 from tinymagic.local.errors import BadRequest, Forbidden, NotFound
+from tinymagic.local.pipes.composition import Secrets
 from tinymagic.local.secret_box import SecretUnreadable
+from tinymagic.local.secret_text import SecretText
 from tinymagic.local.template.secrets import secrets_used
 from tinymagic.names import NAME_RE
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Catalog, Workspace
     from tinymagic.local.secret_box import SecretBox
+
+#: Names of resources by the variable that they use.
+_Uses: TypeAlias = "dict[str, list[str]]"
 
 VARIABLES_PAGE = "/api-reference/environment-variables-api"
 
@@ -34,7 +39,7 @@ TYPES = ("secret",)
 _MOST_NAME_CHARACTERS = 200
 
 
-class VariablesService:
+class VariablesService(Secrets):
     """Rules about Environment Variables.
 
     Args:
@@ -53,7 +58,7 @@ class VariablesService:
         """Say whether the workspace has a variable of this name."""
         return self._catalog.variable(workspace.id, name) is not None
 
-    def value(self, workspace: Workspace, name: str) -> str | None:
+    def value(self, workspace: Workspace, name: str) -> SecretText | None:
         """Return the value in clear, ``None`` when there is no such variable. Never show it.
 
         Raises:
@@ -63,7 +68,7 @@ class VariablesService:
         if record is None:
             return None
         try:
-            return self._box.open(record.value)
+            return SecretText(self._box.open(record.value))
         except SecretUnreadable as error:
             raise SecretUnreadable(f"Environment Variable {name!r}: {error.message}") from None
 
@@ -151,12 +156,14 @@ class VariablesService:
             raise NotFound(f"Environment Variable {name[:100]!r} does not exist.", documentation=VARIABLES_PAGE)
         return record
 
-    def _uses(self, workspace: Workspace) -> dict[str, list[str]]:
+    def _uses(self, workspace: Workspace) -> _Uses:
         """Return the names of Pipes, Data Sources and connections by the variable that they use."""
-        uses: dict[str, list[str]] = {}
+        uses: _Uses = {}
         texts = [(pipe.name, node.sql) for pipe in self._catalog.pipes(workspace.id) for node in pipe.nodes]
-        for each in (*self._catalog.datasources(workspace.id), *self._catalog.connections(workspace.id)):
-            texts += [(each.name, value) for value in each.settings.values() if isinstance(value, str)]
+        holders = [(each.name, each.settings) for each in self._catalog.datasources(workspace.id)]
+        holders += [(each.name, each.settings) for each in self._catalog.connections(workspace.id)]
+        for holder, settings in holders:
+            texts += [(holder, value) for value in settings.values() if isinstance(value, str)]
         for user, text in texts:
             for name in secrets_used(text):
                 users = uses.setdefault(name, [])
@@ -165,7 +172,7 @@ class VariablesService:
         return uses
 
 
-def _view(record: VariableRecord, used: dict[str, list[str]]) -> dict[str, Any]:
+def _view(record: VariableRecord, used: _Uses) -> dict[str, Any]:
     return {
         "name": record.name,
         "type": record.type,

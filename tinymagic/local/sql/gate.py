@@ -90,6 +90,9 @@ _TOO_DEEP = "Maximum parse depth exceeded: the query is nested too deeply"
 
 _CACHED_STATEMENTS = 1_000
 
+#: Trees are a hundred times larger than their text, so only those are kept that will be asked for again at once.
+_CACHED_TREES = 16
+
 _PARSE_SQL = """
 WITH parseQueryToJSON({q:String}) AS tree
 SELECT tree, formatQuerySingleLine({q:String}) AS written, formatQueryFromJSON(tree) AS rewritten
@@ -164,6 +167,7 @@ class SqlGate:
         self._lock = threading.Lock()
         self._seen: OrderedDict[tuple[str, bool], Statement] = OrderedDict()
         self._written: OrderedDict[tuple[str, frozenset[tuple[TableName, TableName]]], str] = OrderedDict()
+        self._trees: OrderedDict[str, bytes] = OrderedDict()
         self._vocabulary = Vocabulary(engine)
 
     def check(self, sql: str, *, copying: bool = False) -> Statement:
@@ -226,6 +230,19 @@ class SqlGate:
             if len(self._written) > _CACHED_STATEMENTS:
                 self._written.popitem(last=False)
         return written
+
+    def rewritten(self, sql: str, change: Callable[[dict[str, Any]], Mapping[TableName, TableName]]) -> str:
+        """Return the SQL of a checked SELECT, changed through its tree.
+
+        Args:
+            sql: `Statement.sql`, or what was composed of such.
+            change: changes the tree, and returns the tables that get other names then, as for `renamed`.
+        """
+        tree, _, _ = self._parse(sql)
+        names = change(tree)
+        if names:
+            rename(Reading(tree, self._vocabulary), names)
+        return self._write(tree)
 
     def formatted(self, sql: str) -> str:
         """Return any one statement as the engine's parser writes it, over several lines; it is not checked.
@@ -295,12 +312,19 @@ class SqlGate:
         return replace(described, sql=_DESCRIBE + described.sql[len(_SELECT_ALL) :])
 
     def _parse(self, text: str) -> tuple[dict[str, Any], str, str]:
-        try:
-            data = self._engine.parse(_PARSE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
-        except EngineError as error:
-            if "AST deserialization" not in error.message:
-                raise
-            return self._parse_large_floats(text)
+        with self._lock:
+            data = self._trees.get(text)
+        if data is None:
+            try:
+                data = self._engine.parse(_PARSE_SQL, parameters={"q": text}, output_format="JSONCompactEachRow")
+            except EngineError as error:
+                if "AST deserialization" not in error.message:
+                    raise
+                return self._parse_large_floats(text)
+            with self._lock:
+                self._trees[text] = data
+                if len(self._trees) > _CACHED_TREES:
+                    self._trees.popitem(last=False)
         tree, written, rewritten = loads(data)
         return json.loads(tree, object_hook=exact_float), written, rewritten
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.datafiles.model import DatasourceFile, TokenLine
+from tinymagic.local.datafiles.printing import datasource_text
 from tinymagic.local.tables.schema import Column, parse_schema
 from tinymagic.names import QUARANTINE_SUFFIX
 
@@ -64,24 +66,19 @@ def datafile(record: DataSourceRecord, *, tokens: Sequence[tuple[str, str]] = ()
         tokens: name and ``READ`` or ``APPEND`` of the tokens that come from such a file.
         tags: names.
     """
-    parts = []
-    if tokens:
-        parts.append("\n".join(f'TOKEN "{name}" {right}' for name, right in tokens))
-    if tags:
-        parts.append(f'TAGS "{", ".join(tags)}"')
-    if record.description:
-        parts.append("DESCRIPTION >\n" + "\n".join(f"    {line}" for line in record.description.splitlines()))
-    columns = ",\n".join(f"    {column.text()}" for column in parse_schema(record.schema))
-    parts.append(f"SCHEMA >\n{columns}")
-    options = [f'{key.upper()} "{value}"' for key, value in record.engine.items() if value]
-    parts.append("\n".join(options))
-    if record.indexes:
-        lines = [
-            f"    {each['name']} {each['expr']} TYPE {each['type_full']} GRANULARITY {each['granularity']}"
+    file = DatasourceFile(
+        name=record.name,
+        columns=tuple(parse_schema(record.schema)),
+        engine={key: str(value) for key, value in record.engine.items()},
+        indexes="\n".join(
+            f"{each['name']} {each['expr']} TYPE {each['type_full']} GRANULARITY {each['granularity']}"
             for each in record.indexes
-        ]
-        parts.append("INDEXES >\n" + "\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+        ),
+        description=record.description,
+        tokens=tuple(TokenLine(name, right) for name, right in tokens),
+        tags=tuple(tags),
+    )
+    return datasource_text(file, quoted=True)
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -1,0 +1,312 @@
+"""The run of a copy: rows of a SELECT into a Data Source, all of them or none (``pipes.md`` section 8.1).
+
+The SELECT fills a staging table of the target's shape, by one statement and without holding anything, so that events go
+on arriving however long it takes. Then its rows are appended to the target, or it takes the target's place. Up to that
+step a run that is cancelled, fails or dies with the server has changed nothing.
+
+What was composed has passed the gate as SQL that reads tables only: the statement runs on a connection that may write,
+where the engine itself would not stop ``url()`` or ``s3()``.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.local.copying.columns import incompatible, problems
+from tinymagic.local.copying.turns import Turns
+from tinymagic.local.engine import EngineError, quote_identifier, quote_string
+from tinymagic.local.errors import ApiError, BadRequest, Conflict
+from tinymagic.local.ingest.imports import plain_reason
+from tinymagic.local.ingest.loader import INSERT_SETTINGS, OWN_SQL_SETTINGS, Table, staging_table
+from tinymagic.local.pipes.definitions import PIPES_PAGE
+from tinymagic.local.sql.failures import query_error
+from tinymagic.local.tables.schema import parse_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tinymagic.local.access.permissions import Access
+    from tinymagic.local.catalog import DataSourceRecord, JobRecord, PipeRecord, Workspace
+    from tinymagic.local.engine import Engine, Setting
+    from tinymagic.local.pipes.composition import Composed, Composer
+    from tinymagic.local.service_datasources.log import ServiceLog
+
+    from .datasources import DataSourcesService
+    from .jobs import JobsService
+    from .operations import OperationsLog
+    from .running_job import RunningJob
+
+#: Jobs of copies have workers of their own: a few long ones do not hold up imports and deletions.
+_QUEUE = "copy"
+
+#: How often the engine is asked how far a statement is, seconds.
+_POLL_S = 0.3
+
+#: What the gate says of a table function that it lets through for copies.
+_ELSEWHERE_RE = re.compile(r"Usage of function (\w+) is restricted to Copy Pipes")
+
+_VIEW_RE = re.compile(r"while pushing to view (?:\S+?\.)?([^\s.()]+)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows of a copy come from.
+
+    Attributes:
+        compose: makes the SELECT; called when the run begins, so that it sees what is there then.
+        pipe: ``None`` for the SQL of a request.
+    """
+
+    compose: Callable[[], Composed]
+    pipe: PipeRecord | None = None
+
+
+class CopyRuns:
+    """Starts and carries out runs."""
+
+    def __init__(
+        self,
+        datasources: DataSourcesService,
+        composer: Composer,
+        jobs: JobsService,
+        operations: OperationsLog,
+        service_log: ServiceLog,
+    ) -> None:
+        self._datasources = datasources
+        self._engine: Engine = datasources.engine
+        self._loader = datasources.loader
+        self._composer = composer
+        self._jobs = jobs
+        self._operations = operations
+        self._service_log = service_log
+        self._turns = Turns()
+
+    def start(
+        self,
+        workspace: Workspace,
+        target: DataSourceRecord,
+        mode: str,
+        source: Source,
+        *,
+        access: Access | None = None,
+        now: str = "",
+    ) -> JobRecord:
+        """Start a run and return its job, waiting.
+
+        Args:
+            workspace: of both.
+            target: gets the rows.
+            mode: ``append`` or ``replace``.
+            source: of the rows.
+            access: of whoever asked; ``None`` for a scheduled run.
+            now: the run's time as the job tells it.
+        """
+        pipe = source.pipe
+        details: dict[str, Any] = {"pipe_id": pipe.id, "pipe_name": pipe.name} if pipe else {}
+        details.update(datasource={"id": target.id, "name": target.name}, mode=mode)
+        if now:
+            details["job_timestamp"] = now
+        return self._jobs.start(
+            workspace,
+            "copy",
+            lambda job: self._work(job, workspace, target.id, mode, source),
+            access=access,
+            datasource=target,
+            pipe_id=pipe.id if pipe else "",
+            details=details,
+            queue_name=_QUEUE,
+        )
+
+    def check(self, workspace: Workspace, target: DataSourceRecord, composed: Composed) -> list[str]:
+        """Return the names of the columns that are copied, in their order.
+
+        Raises:
+            BadRequest: the SELECT cannot run, or the target cannot take its columns.
+        """
+        try:
+            described = self._composer.columns(workspace, composed)
+        except EngineError as error:
+            raise query_error(error, "POST") from error
+        self.check_columns(described, target)
+        return [name for name, _ in described]
+
+    def check_columns(self, described: Sequence[tuple[str, str]], target: DataSourceRecord) -> None:
+        """Refuse columns, name and type each, that the target cannot take.
+
+        Raises:
+            BadRequest: with the vendor's text, and what is the matter with which column.
+        """
+        found = problems(described, parse_schema(target.schema), self._converts)
+        if found:
+            raise BadRequest(incompatible(found, target.name), documentation=PIPES_PAGE)
+
+    def unfinished(self, workspace: Workspace, pipe: PipeRecord) -> list[JobRecord]:
+        """Return the jobs of a Pipe's copies that wait or run."""
+        jobs = self._jobs.list(workspace, kind="copy", pipe_id=pipe.id)
+        return [job for job in jobs if job.status in ("waiting", "working", "cancelling")]
+
+    # The work of a job
+
+    def _work(self, job: RunningJob, workspace: Workspace, target_id: str, mode: str, source: Source) -> None:
+        pipe = source.pipe
+        job.update(query_id=job.record.id)
+        target = self._datasources.record(workspace, target_id)
+        with self._operations.watched(workspace, "copy", target) as note:
+            note.update(job_id=job.record.id, mode=mode)
+            if pipe is not None:
+                note.update(pipe_id=pipe.id, pipe_name=pipe.name)
+            if pipe is not None and mode == "replace":
+                # An older run must not take the place of what a newer one gave.
+                with self._turns.turn(pipe.id, job.check):
+                    rows = self._copy(job, workspace, target, mode, source)
+            else:
+                rows = self._copy(job, workspace, target, mode, source)
+            note.update(rows=rows, written_rows=rows)
+        described = self._datasources.get(workspace, target_id)
+        job.update(statistics=described["statistics"], rows_written=rows)
+
+    def _copy(self, job: RunningJob, workspace: Workspace, target: DataSourceRecord, mode: str, source: Source) -> int:
+        with said_for_copies():
+            composed = source.compose()
+        columns = self.check(workspace, target, composed)
+        if composed.reads_service_log:
+            self._service_log.flush()
+        table, staged = Table(workspace.database, target.name), staging_table()
+        keeps_rows = target.engine["engine"] != "Null"
+        shape = "" if keeps_rows else " ENGINE = MergeTree ORDER BY tuple()"
+        try:
+            self._engine.execute(f"CREATE TABLE {staged.sql} AS {table.sql}{shape}")
+            before = self._datasources.definition(table)
+            self._fill(job, workspace, staged, composed, columns)
+            [[rows]] = self._engine.rows(f"SELECT count() FROM {staged.sql}")
+            if mode == "append" or not keeps_rows:
+                self._append(job, workspace, target, staged, before, int(rows))
+            else:
+                self._replace(job, workspace, target, staged, before)
+        finally:
+            self._loader.discard(staged)
+        return int(rows)
+
+    def _fill(
+        self, job: RunningJob, workspace: Workspace, staged: Table, composed: Composed, columns: Sequence[str]
+    ) -> None:
+        names = ", ".join(map(quote_identifier, columns))
+        settings: dict[str, Setting] = {**OWN_SQL_SETTINGS, **composed.settings, **INSERT_SETTINGS}
+        with self._watched(job):
+            self._engine.execute(
+                f"INSERT INTO {staged.sql} ({names}) SELECT {names} FROM (\n{composed.sql}\n)",
+                database=workspace.database,
+                settings=settings,
+                parameters=composed.parameters or None,
+            )
+
+    def _append(
+        self,
+        job: RunningJob,
+        workspace: Workspace,
+        target: DataSourceRecord,
+        staged: Table,
+        before: str,
+        rows: int,
+    ) -> None:
+        with self._datasources.writing(workspace, target.id) as record:
+            table = Table(workspace.database, record.name)
+            self._refuse_changed(table, before, target, record)
+            job.commit()
+            if not rows:
+                return
+            try:
+                self._loader.move(staged, table)
+            except EngineError as error:
+                raise _view_failure(error, target.name) or error from error
+
+    def _replace(
+        self, job: RunningJob, workspace: Workspace, target: DataSourceRecord, staged: Table, before: str
+    ) -> None:
+        with self._datasources.changing(workspace, target.id) as record:
+            table = Table(workspace.database, record.name)
+            self._refuse_changed(table, before, target, record)
+            job.commit()
+            self._engine.execute(f"EXCHANGE TABLES {staged.sql} AND {table.sql}")
+
+    def _refuse_changed(self, table: Table, before: str, target: DataSourceRecord, record: DataSourceRecord) -> None:
+        """Refuse to go on when the target was altered while the rows were selected: they have its old shape."""
+        if record.schema != target.schema or (
+            record.name == target.name and self._datasources.definition(table) != before
+        ):
+            raise Conflict(
+                f"The Data Source {target.name!r} was changed while the rows for it were selected, so nothing was "
+                "copied. Run the copy again.",
+                documentation=PIPES_PAGE,
+            )
+
+    @contextmanager
+    def _watched(self, job: RunningJob) -> Iterator[None]:
+        """Tell the job meanwhile how far the engine is with its statement."""
+        done = threading.Event()
+
+        def watch() -> None:
+            sql = (
+                "SELECT max(least(read_rows / total_rows_approx, 1)) FROM system.processes "
+                "WHERE endsWith(Settings['log_comment'], {job:String}) AND total_rows_approx > 0 "
+                "AND query_kind = 'Insert'"
+            )
+            while not done.wait(_POLL_S):
+                try:
+                    [[part]] = self._engine.rows(sql, parameters={"job": job.record.id})
+                except Exception:  # The engine ends, or the disk is full: the statement itself will say so.
+                    return
+                if part and not done.is_set():
+                    job.progress(90.0 * float(part))
+
+        watcher = threading.Thread(target=watch, name="copy-progress", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+    def _converts(self, found: str, wanted: str) -> bool:
+        """Ask the engine whether an INSERT would make values of one type out of those of another."""
+        if found in ("Nothing", "Nullable(Nothing)"):
+            return True
+        value = f"materialize(defaultValueOfTypeName({quote_string(found)}))"
+        try:
+            self._engine.parse(f"DESCRIBE TABLE (SELECT CAST({value}, {quote_string(wanted)}))")
+        except EngineError:
+            return False
+        return True
+
+
+@contextmanager
+def said_for_copies() -> Iterator[None]:
+    """Say of a table function that reads from elsewhere that it is not the place but this server that is in the way."""
+    try:
+        yield
+    except ApiError as error:
+        found = _ELSEWHERE_RE.search(error.message)
+        if found is None:
+            raise
+        raise BadRequest(
+            f"The table function {found[1]} reads from another server or from files elsewhere. The embedded Tinybird "
+            "keeps such Copy Pipes but does not run them: load those rows with POST /v0/datasources (url=...) or the "
+            "Events API and copy from there.",
+            documentation=PIPES_PAGE,
+        ) from error
+
+
+def _view_failure(error: EngineError, name: str) -> BadRequest | None:
+    """Return the error for rows that are in the target and not in a materialized view that hangs on it."""
+    view = _VIEW_RE.search(error.message)
+    if view is None:
+        return None
+    return BadRequest(
+        f"The rows were copied into {name!r}, but the materialized view {view[1].strip('`')!r} failed on them: "
+        f"{plain_reason(error.message)} ({error.name})",
+        documentation=PIPES_PAGE,
+    )
