@@ -362,7 +362,7 @@ def stock(data: Data) -> list[Row]:
     now = {row["sku"]: row for row in sorted(data["products"], key=lambda row: row["updated_at"])}
     games = [row for row in now.values() if row["category"] == "games"]
     worth = sum(row["stock"] * row["price"] for row in games)
-    return [{"category": "games", "stock": sum(row["stock"] for row in games), "worth": round(worth, 2)}]
+    return [{"category": "games", "pieces": sum(row["stock"] for row in games), "worth": round(worth, 2)}]
 
 
 def partner_orders(data: Data) -> list[Row]:

@@ -144,6 +144,16 @@ class InsertSummary:
     elapsed_s: float
 
 
+@dataclass(frozen=True)
+class ExportSummary:
+    """What an export wrote, *rows* and *size_bytes* (uncompressed), and what it read for that."""
+
+    rows: int
+    size_bytes: int
+    rows_read: int
+    bytes_read: int
+
+
 @dataclass
 class _Reader:
     """A connection for reading, which goes back to the pool unless it is *spoilt*.
@@ -320,6 +330,30 @@ class Engine:
         with self._session(database, dict(settings or {})) as connection:
             data: bytes = self._run(connection, sql, output_format, parameters).bytes()
             return data
+
+    def export(
+        self,
+        sql: str,
+        *,
+        database: str,
+        settings: Mapping[str, Setting],
+        parameters: Mapping[str, object],
+    ) -> ExportSummary:
+        """Run an ``INSERT INTO FUNCTION ... SELECT`` of our own making and tell what it read and wrote.
+
+        The same holds for *sql* as in `execute`.
+
+        Raises:
+            EngineError: anything the engine says.
+        """
+        with self._session(database, settings) as connection:
+            done = self._run(connection, sql, "Null", parameters)
+            return ExportSummary(
+                rows=done.rows_written(),
+                size_bytes=done.bytes_written(),
+                rows_read=done.storage_rows_read(),
+                bytes_read=done.storage_bytes_read(),
+            )
 
     def rows(
         self,

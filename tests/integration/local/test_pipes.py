@@ -348,6 +348,13 @@ class TestComposition:
         )
         assert rows(api, f"SELECT a FROM {name}_2") == [[11]]
 
+    def test_a_pipe_that_is_not_published(self, api, name):
+        """Other Pipes may read the last node of a Pipe without an output; requests may not."""
+        made(api, name, {"name": "one", "sql": "SELECT 1 AS a"}, {"name": "two", "sql": "SELECT a + 1 AS a FROM one"})
+        made(api, name + "_2", {"name": "out", "sql": f"SELECT a FROM {name}", "type": "endpoint"})
+        assert rows(api, f"SELECT a FROM {name}_2") == [[2]]
+        assert "does not have an endpoint" in error(api.sql(f"SELECT a FROM {name}"), 400)
+
     def test_circles(self, api, name):
         """Nodes and Pipes that read each other in a circle are refused."""
         nodes = [{"name": "a", "sql": "SELECT * FROM b"}, {"name": "b", "sql": "SELECT * FROM a"}]

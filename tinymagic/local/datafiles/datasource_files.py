@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _INDEX_RE = re.compile(r"(?:INDEX\s+)?(\S+\s+.+\sTYPE\s+\S.*)", re.IGNORECASE | re.DOTALL)
 _INDEX_IN_SCHEMA_RE = re.compile(r"INDEX\s+(\S+\s.*\sTYPE\s.*)", re.IGNORECASE | re.DOTALL)
+#: An index whose parentheses are still open after so much text has them wrong.
+_INDEX_MAX_CHARS = 4_000
 _NOT_SETTINGS = {"SCHEMA", "INDEXES", "DESCRIPTION", "VERSION", "FORWARD_QUERY"}
 
 
@@ -31,8 +33,8 @@ def read_datasource(
     """
     last = {statement.keyword: statement for statement in statements}
     tokens: list[TokenLine] = []
-    tags: tuple[str, ...] = ()
-    shared_with: tuple[str, ...] = ()
+    tags: dict[str, None] = {}
+    shared_with: dict[str, None] = {}
     engine: dict[str, str] = {}
     settings: dict[str, str] = {}
     version: int | None = None
@@ -42,9 +44,9 @@ def read_datasource(
             if key == "token":
                 tokens.append(read_token(statement, ("READ", "APPEND")))
             elif key == "tags":
-                tags = tuple(dict.fromkeys((*tags, *read_list(statement))))
+                tags.update(dict.fromkeys(read_list(statement)))
             elif key == "shared_with":
-                shared_with = tuple(dict.fromkeys((*shared_with, *read_list(statement))))
+                shared_with.update(dict.fromkeys(read_list(statement)))
             elif key == "version":
                 version = read_version(statement)
             elif key == "engine" and not statement.setting:
@@ -69,8 +71,8 @@ def read_datasource(
         description=_text(last, "DESCRIPTION"),
         version=version,
         tokens=tuple(tokens),
-        tags=tags,
-        shared_with=shared_with,
+        tags=tuple(tags),
+        shared_with=tuple(shared_with),
         forward_query=_text(last, "FORWARD_QUERY"),
         settings=settings,
         file=file,
@@ -97,7 +99,12 @@ def _schema(statement: Statement | None, errors: list[DatafileError]) -> tuple[t
     if not statement.value.strip():
         errors.append(error_at(statement, "SCHEMA has no columns."))
         return (), []
-    text = without_comments(statement.value)
+    text, opening = without_comments(statement.value)
+    if opening >= 0:
+        line = statement.value_line + statement.value.count("\n", 0, opening)
+        message = f"Wrong value: the quote {text[opening]} is not closed, please check the schema syntax."
+        errors.append(DatafileError(message, file=statement.file, line=line))
+        return (), []
     indexes = []
     if re.search(r"\bINDEX\b", text, re.IGNORECASE):
         found = (_INDEX_IN_SCHEMA_RE.fullmatch(piece) for piece in split_commas(text))
@@ -113,15 +120,20 @@ def _schema(statement: Statement | None, errors: list[DatafileError]) -> tuple[t
         return (), []
 
 
-def without_comments(text: str) -> str:
-    """Blank ``--`` and ``#`` comments out, so that positions stay; what is quoted or in parentheses is no comment."""
+def without_comments(text: str) -> tuple[str, int]:
+    """Blank ``--`` and ``#`` comments out, so that positions stay; what is quoted is no comment.
+
+    Returns:
+        the text, and the place of a quote that is not closed, or -1.
+    """
     parts, index = [], 0
     while index < len(text):
         char = text[index]
         end = index + 1
         if char in "'`\"":
             end = end_of_quoted(text, index)
-            end = end if end > 0 else index + 1
+            if end < 0:
+                return text, index
         elif char == "#" or text.startswith("--", index):
             end = text.find("\n", index)
             end = end if end >= 0 else len(text)
@@ -130,7 +142,7 @@ def without_comments(text: str) -> str:
             continue
         parts.append(text[index:end])
         index = end
-    return "".join(parts)
+    return "".join(parts), -1
 
 
 def _indexes(statement: Statement | None, errors: list[DatafileError]) -> list[str]:
@@ -139,9 +151,11 @@ def _indexes(statement: Statement | None, errors: list[DatafileError]) -> list[s
     if statement is None:
         return indexes
     pending = ""
-    for offset, line in enumerate(without_comments(statement.value).split("\n")):
-        pending = f"{pending} {line.strip()}".strip()
-        if not pending or (pending.count("(") > pending.count(")") and line.strip()):
+    for offset, line in enumerate(without_comments(statement.value)[0].split("\n")):
+        pending = " ".join(f"{pending} {line}".split())
+        if not pending or (
+            line.strip() and len(pending) < _INDEX_MAX_CHARS and pending.count("(") > pending.count(")")
+        ):
             continue
         match = _INDEX_RE.fullmatch(pending.rstrip(",; "))
         if match:

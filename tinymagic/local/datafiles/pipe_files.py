@@ -38,7 +38,6 @@ class _OpenNode:
     description: str = ""
     type: str = "standard"
     settings: dict[str, str] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()  # Of the Pipe, wherever they are written.
     is_named: bool = True
 
     def closed(self) -> NodeFile:
@@ -70,6 +69,8 @@ class _PipeReader:
         self.file = file
         self.errors = errors
         self.nodes: list[_OpenNode] = []
+        self.names: set[str] = set()
+        self.tags: dict[str, None] = {}  # Of the Pipe, wherever they are written.
         self.head = _OpenNode(name, 0, file)  # What stands before the first node.
         self.version: int | None = None
         self.tokens: list[TokenLine] = []
@@ -96,7 +97,7 @@ class _PipeReader:
         elif key == "token":
             self.tokens.append(read_token(statement, ("READ", "APPEND")))
         elif key == "tags":
-            self.head.tags = tuple(dict.fromkeys((*self.head.tags, *read_list(statement))))
+            self.tags.update(dict.fromkeys(read_list(statement)))
         elif key == "version":
             self.version = read_version(statement)
         elif key in _OF_THE_PIPE:
@@ -117,8 +118,9 @@ class _PipeReader:
                 "underscores follow."
             )
             self.errors.append(error_at(statement, message))
-        elif any(node.name == name for node in self.nodes):
+        elif name in self.names:
             self.errors.append(error_at(statement, f"There are two nodes with the name {name!r}."))
+        self.names.add(name)
         self.nodes.append(_OpenNode(name, line, statement.file))
 
     def _sql(self, statement: Statement) -> None:
@@ -158,23 +160,26 @@ class _PipeReader:
                 line = next(statement.line for statement in statements if statement.keyword == "TYPE")
                 message = "TYPE stands before the first NODE: write it after the NODE that it is about."
                 self.errors.append(DatafileError(message, file=self.file, line=line))
+        last_errors: dict[str, int] = {}
+        for error in self.errors:
+            last_errors[error.file] = max(error.line, last_errors.get(error.file, 0))
         for node in self.nodes:
-            self._check(node)
+            self._check(node, last_errors)
         return PipeFile(
             name=self.name,
             nodes=tuple(node.closed() for node in self.nodes),
             description=self.head.description,
             version=self.version,
             tokens=tuple(self.tokens),
-            tags=self.head.tags,
+            tags=tuple(self.tags),
             settings=self.head.settings,
             file=self.file,
             lines={statement.keyword.lower(): statement.line for statement in reversed(statements)},
         )
 
-    def _check(self, node: _OpenNode) -> None:
-        reported = any(error.file == node.file and error.line >= node.line for error in self.errors)
-        if node.sql is None and not reported:
+    def _check(self, node: _OpenNode, last_errors: Mapping[str, int]) -> None:
+        """Report what a node lacks; SQL only when no error after it may be the reason."""
+        if node.sql is None and last_errors.get(node.file, 0) < node.line:
             message = f"The node {node.name!r} has no SQL. Write SQL > and the query below it."
             self.errors.append(DatafileError(message, file=node.file, line=node.line))
         if node.type == "materialized" and "datasource" not in node.settings:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tinymagic.local.tables.schema import print_schema
 
 from .pipe_files import node_keywords
-from .statements import needs_quotes
+from .statements import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -117,9 +117,10 @@ def _engine_lines(engine: Mapping[str, str], *, quoted: bool = False) -> str:
 
 
 def _line(keyword: str, value: str) -> str:
-    if "\n" in value:
-        return _block(keyword, value.split("\n"))
-    return f'{keyword} "{value}"' if needs_quotes(value) else f"{keyword} {value}"
+    for text in (value, f'"{value}"', f"'{value}'"):
+        if "\n" not in value and read_value(text) == value:
+            return f"{keyword} {text}"
+    return _block(keyword, value.split("\n"))
 
 
 def _block(keyword: str, lines: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from .includes import Includes, Line, dedent
@@ -152,8 +153,7 @@ class _Reader:
             at += 1
         while content and (not content[-1].text.strip() or content[-1].text.startswith("#")):
             content.pop()  # Comments at the margin after the last line belong to what follows.
-        while content and not content[0].text.strip():
-            content.pop(0)
+        content = list(dropwhile(lambda line: not line.text.strip(), content))
         if not content:
             value = inline if keyword in LONG_TEXTS else _without_comment(inline)
             value = value if keyword == "SQL" else unquoted(value)
@@ -247,6 +247,11 @@ def unquoted(text: str) -> str:
     return text[1:-1].strip()
 
 
-def needs_quotes(value: str) -> bool:
-    """Tell whether a value in one line has to stand in quotes to be read back as it is."""
-    return value.startswith(">") or unquoted(_without_comment(value)) != value
+def read_value(text: str) -> str | None:
+    """Read what stands after a keyword in the same line; ``None`` when the value goes on in the next lines.
+
+    Example:
+        >>> read_value('"a, b"  # the key'), read_value(">")
+        ('a, b', None)
+    """
+    return None if text.startswith(">") else unquoted(_without_comment(text))

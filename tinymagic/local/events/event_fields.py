@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import quote_string
 from tinymagic.local.files.inference import infer_ndjson
-from tinymagic.local.tables.schema import jsonpath_steps
+from tinymagic.local.tables.schema import jsonpath_steps, split_at_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +41,8 @@ class KnownFields:
         self._tree: _Tree | None = {}
         self._learned = 0
         for column in columns:
-            self._add(jsonpath_steps(column.jsonpath or f"$['{column.name}']"))
+            array, _ = split_at_objects(column.jsonpath or f"$['{column.name}']")
+            self._add(jsonpath_steps(array))
 
     def has_unknown(self, row: dict[str, Any]) -> bool:
         """Say whether an event has a field that is not known."""

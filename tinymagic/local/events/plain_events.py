@@ -20,7 +20,7 @@ from math import isinf
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tinymagic.local.engine import quote_identifier
-from tinymagic.local.tables.schema import jsonpath_steps
+from tinymagic.local.tables.schema import jsonpath_steps, split_at_objects
 from tinymagic.local.tables.type_names import TypeName, type_name
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class _Field:
     path: tuple[str, ...]
     write: Callable[[Any], str]
     may_miss: bool
+    inside: tuple[str, ...] = ()  # Path in the objects of an array.
 
 
 class PlainEvents:
@@ -89,14 +90,15 @@ class PlainEvents:
         inserted = [column for column in columns if column.is_inserted]
         fields = []
         for column in inserted:
-            path = jsonpath_steps(column.jsonpath or f"$['{column.name}']")
+            array, objects = split_at_objects(column.jsonpath or f"$['{column.name}']")
+            path, inside = jsonpath_steps(array), jsonpath_steps(objects)
             write = _writer(type_name(column.type))
-            if write is None or not path or not all(isinstance(step, str) for step in path):
+            if write is None or not path or not all(isinstance(step, str) for step in [*path, *inside]):
                 return None
             nullable = column.nullable or _inner(column).family == "Nullable"
             # The reader has no word for "nothing" where an array stands, only for an empty one.
             may_miss = nullable or (bool(column.default) and not type_name(column.type).is_composite)
-            fields.append(_Field(tuple(str(step) for step in path), write, may_miss))
+            fields.append(_Field(tuple(map(str, path)), write, may_miss, tuple(map(str, inside))))
         return cls(inserted, fields) if fields else None
 
     def rows(self, lines: bytes) -> PlainRows | None:
@@ -118,9 +120,9 @@ class PlainEvents:
     def _row(self, event: dict[str, Any]) -> str:
         texts = []
         for field in self._fields:
-            value: Any = event
-            for step in field.path:
-                value = value.get(step) if type(value) is dict else None
+            value = _at(event, field.path)
+            if field.inside and type(value) is list:
+                value = [_at(each, field.inside) for each in value]
             if value is not None:
                 texts.append(field.write(value))
             elif field.may_miss:
@@ -128,6 +130,12 @@ class PlainEvents:
             else:
                 raise _Doubt
         return "[" + ",".join(texts) + "]"
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        value = value.get(step) if type(value) is dict else None
+    return value
 
 
 def _inner(column: Column) -> TypeName:

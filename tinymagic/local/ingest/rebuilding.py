@@ -1,9 +1,9 @@
 """A Data Source's rows are replaced: what its views fill follows, partition by partition.
 
 A partition of a target is made anew when a view gives rows for it, of the rows that go or of those that come. The
-others stay as they are, so a target may keep what its source has forgotten. That is right only as long as no row of the source
-outside of the changed partitions counts in a partition that is made anew; it is looked whether this is so. New tables
-are made beside the targets and take their places in one step with the source's own (`Moves.together`).
+others stay as they are, so a target may keep what its source has forgotten. That is right only as long as no row of the
+source outside of the changed partitions counts in a partition that is made anew; it is looked whether this is so. New
+tables are made beside the targets and take their places in one step with the source's own (`Moves.together`).
 """
 
 from __future__ import annotations

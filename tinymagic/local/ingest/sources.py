@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tinymagic.local.engine import Setting, quote_identifier, quote_string
-from tinymagic.local.tables.schema import Column, jsonpath_steps
+from tinymagic.local.tables.schema import Column, jsonpath_steps, split_at_objects
 from tinymagic.local.tables.type_names import type_name, without_nullable
 
 from .conversion import Conversion, converted, converted_column, from_bytes
@@ -98,9 +98,13 @@ def ndjson_source(path: Path, columns: Sequence[Column]) -> Source:
     """See an NDJSON file; every column is found by its jsonpath."""
     cells = {}
     for column in columns:
-        steps = jsonpath_steps(column.jsonpath or f"$['{column.name}']")
-        arguments = ["line"] + [quote_string(step) if isinstance(step, str) else str(step + 1) for step in steps]
-        raw = f"JSONExtractRaw({', '.join(arguments)})" if steps else "line"
+        array, inside = split_at_objects(column.jsonpath or f"$['{column.name}']")
+        raw = _json_value("line", array)
+        if inside:
+            # One value per object, as the text of an array; what is no array stays what it is and does not fit.
+            each = _json_value("object_", inside)
+            values = f"arrayMap(object_ -> if({each} = '', 'null', {each}), JSONExtractArrayRaw({raw}))"
+            raw = f"if(startsWith({raw}, '['), concat('[', arrayStringConcat({values}, ','), ']'), {raw})"
         missing = f"({raw} IN ('', 'null'))"
         text = f"if({missing}, NULL, if(startsWith({raw}, '\"'), JSONExtractString({raw}), {raw}))"
         cells[column.name] = Cell(missing, converted(raw, column.type, "json"), text)
@@ -145,6 +149,12 @@ def _parquet_value(steps: Sequence[str], file_types: Mapping[str, str]) -> tuple
             return None
         raw, full_type = f"tupleElement({raw}, {quote_string(step)})", inner
     return raw, full_type
+
+
+def _json_value(text: str, path: str) -> str:
+    steps = jsonpath_steps(path)
+    arguments = [text] + [quote_string(step) if isinstance(step, str) else str(step + 1) for step in steps]
+    return f"JSONExtractRaw({', '.join(arguments)})" if steps else text
 
 
 def _innermost(type_: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tinymagic.local.access.row_filters import FILTERED_QUERY_SETTINGS
 from tinymagic.local.endpoints.parameters import as_text
 from tinymagic.local.engine import EngineError, quote_string
-from tinymagic.local.errors import ApiError, BadRequest, CustomError, PayloadTooLarge
+from tinymagic.local.errors import ApiError, BadRequest, CustomError, Forbidden, PayloadTooLarge
 from tinymagic.local.service_datasources.tables import ORGANIZATION, TINYBIRD
 from tinymagic.local.sql.failures import query_error
 from tinymagic.local.sql.gate import INTERNAL_PREFIX, QUERY_PAGE, Statement
@@ -65,6 +65,9 @@ _VALUE_ERRORS = (
     "ILLEGAL_DIVISION",
     "UNKNOWN_ELEMENT_OF_ENUM",
 )
+
+#: The name that stands for a parameter which is a name, while a Pipe is checked.
+_PLACEHOLDER = "placeholder"
 
 #: Bytes of a statement with everything in place. A node that reads another one twice doubles it.
 _MOST_BYTES = 500_000
@@ -223,14 +226,23 @@ class Composer:
         Raises:
             BadRequest: a mistake in the template or SQL, a name that means nothing, an unknown column.
         """
-        composed = self.node(workspace, pipe, node, copying=copying, checking=True)
+        try:
+            composed = self.node(workspace, pipe, node, copying=copying, checking=True)
+        except Forbidden as error:
+            if _PLACEHOLDER not in error.message:
+                raise
+            # The name of a table comes from a parameter; without a default nobody knows it yet.
+            try:
+                composed = self.node(workspace, pipe, node, copying=copying)
+            except BadRequest:
+                return []
         try:
             return self.columns(workspace, composed)
         except EngineError as error:
             if is_template(node.sql) or composed.pipes - {pipe.id} or len(pipe.nodes) > 1:
                 with suppress(ApiError, EngineError):
                     return self.columns(workspace, self.node(workspace, pipe, node, copying=copying))
-                if error.name in _VALUE_ERRORS:
+                if error.name in _VALUE_ERRORS or _PLACEHOLDER in error.message:
                     return []
             raise query_error(error, "POST") from error
 

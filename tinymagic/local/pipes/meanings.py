@@ -230,6 +230,11 @@ class Inside(Names):
             found = next((node for node in self._pipe.nodes if node.name == name), None)
             if found is not None:
                 return OfNode(self._pipe, found)
+            read = self.resources.pipes.get(name)
+            if read is not None and read.type == "default" and read.nodes:
+                # Other Pipes may share the work of one that is not published.
+                self.reads_others = True
+                return OfNode(read, read.nodes[-1])
         return super().meaning(table)
 
     def may_read(self, table: TableName) -> bool | None:

@@ -82,11 +82,23 @@ async def share(request: Request, access: Access) -> Response:
 async def dependencies(request: Request, access: Access) -> Response:
     """Say which Pipes read what."""
     services: Services = request.app.state.services
-    named = request.query_params.get("datasource")
+    query = request.query_params
+    named = query.get("datasource", "")
     if named:
         record = await in_thread(services.datasources.record, access.workspace, named)
         access.require("DATASOURCES:READ", record.name)
-    return json_response({"dependencies": {}})
+    flags = ("no_deps", "recursive")
+    graph = await in_thread(
+        services.dependencies.graph,
+        access.workspace,
+        datasource=named,
+        pipe=query.get("pipe", ""),
+        match=query.get("match", ""),
+        partial_replace=flag(query, "check_for_partial_replace"),
+        **{name: flag(query, name) for name in flags},
+    )
+    seen = {name: pipes for name, pipes in graph["dependencies"].items() if access.allows("DATASOURCES:READ", name)}
+    return json_response({**graph, "dependencies": seen})
 
 
 async def no_connector(request: Request, access: Access) -> Response:

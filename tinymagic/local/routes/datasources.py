@@ -119,7 +119,8 @@ async def drop(request: Request, access: Access) -> Response:
         access.require("DATASOURCES:DROP", record.name)
     force = flag(request.query_params, "force")
     if flag(request.query_params, "dry_run"):
-        return json_response({"dependent_pipes": ""})
+        named = await in_thread(services.dependencies.dependent_pipes, access.workspace, record)
+        return json_response({"dependent_pipes": named})
     await in_thread_to_write(services.changes.drop, access.workspace, record.id, force=force)
     return Response(status_code=204)
 

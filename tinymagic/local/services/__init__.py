@@ -20,12 +20,16 @@ from .copy_runs import CopyRuns
 from .datasource_changes import DataSourceChanges
 from .datasources import DataSourcesService
 from .deletions import Deletions
+from .dependencies import Dependencies
 from .endpoints import EndpointsService
 from .events import EventsService
 from .importing import ImportService
 from .jobs import JobsService
+from .materializations import Materializations
+from .materialized_views import MaterializedViews
 from .operations import OperationsLog
 from .pipes import PipesService
+from .populating import Populating
 from .query import QueryService
 from .schedules import Schedules
 from .sql_tools import SqlToolsService
@@ -63,6 +67,9 @@ class Services:
     imports: ImportService
     changes: DataSourceChanges
     deletions: Deletions
+    dependencies: Dependencies
+    materializations: Materializations
+    populating: Populating
     jobs: JobsService
     events: EventsService
     analyze: AnalyzeService
@@ -89,6 +96,10 @@ class Services:
         variables = VariablesService(catalog, secret_box)
         composer = Composer(engine, gate, catalog, datasources, service_log, variables)
         pipes = PipesService(catalog, composer)
+        views = MaterializedViews(datasources, composer, gate)
+        materializations = Materializations(datasources, pipes, views)
+        changes = DataSourceChanges(datasources, operations)
+        changes.dependencies = Dependencies(datasources, pipes, views)
         query = QueryService(engine, composer, limits, service_log)
         schedules = Schedules(catalog)
         copy_runs = CopyRuns(datasources, composer, jobs, operations, service_log)
@@ -109,8 +120,11 @@ class Services:
             endpoints=EndpointsService(composer, query),
             datasources=datasources,
             imports=ImportService(datasources, jobs, operations),
-            changes=DataSourceChanges(datasources, operations),
+            changes=changes,
             deletions=Deletions(datasources, jobs, operations),
+            dependencies=changes.dependencies,
+            materializations=materializations,
+            populating=Populating(datasources, pipes, views, materializations, jobs, operations),
             jobs=jobs,
             events=EventsService(engine, catalog, limits, datasources, service_log),
             analyze=AnalyzeService(engine, datasources.spool, limits),

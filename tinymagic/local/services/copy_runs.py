@@ -20,8 +20,11 @@ from tinymagic.local.copying.columns import incompatible, problems
 from tinymagic.local.copying.turns import Turns
 from tinymagic.local.engine import EngineError, quote_identifier, quote_string
 from tinymagic.local.errors import ApiError, BadRequest, Conflict
-from tinymagic.local.ingest.imports import plain_reason
-from tinymagic.local.ingest.loader import INSERT_SETTINGS, OWN_SQL_SETTINGS, Table, staging_table
+from tinymagic.local.ingest.feeding import create_like, unfinished_sentence
+from tinymagic.local.ingest.moves import Unfinished
+from tinymagic.local.ingest.rebuilding import IncompatiblePartitions
+from tinymagic.local.ingest.settings import INSERT_SETTINGS, OWN_SQL_SETTINGS
+from tinymagic.local.ingest.table import Table, staging_table
 from tinymagic.local.pipes.definitions import PIPES_PAGE
 from tinymagic.local.sql.failures import query_error
 from tinymagic.local.tables.schema import parse_schema
@@ -48,8 +51,6 @@ _POLL_S = 0.3
 
 #: What the gate says of a table function that it lets through for copies.
 _ELSEWHERE_RE = re.compile(r"Usage of function (\w+) is restricted to Copy Pipes")
-
-_VIEW_RE = re.compile(r"while pushing to view (?:\S+?\.)?([^\s.()]+)")
 
 
 @dataclass(frozen=True)
@@ -177,25 +178,39 @@ class CopyRuns:
             self._service_log.flush()
         table, staged = Table(workspace.database, target.name), staging_table()
         keeps_rows = target.engine["engine"] != "Null"
-        shape = "" if keeps_rows else " ENGINE = MergeTree ORDER BY tuple()"
+        unfinished = False
         try:
-            self._engine.execute(f"CREATE TABLE {staged.sql} AS {table.sql}{shape}")
+            create_like(self._engine, staged, table, keeps_rows=keeps_rows)
             before = self._datasources.definition(table)
-            self._fill(job, workspace, staged, composed, columns)
+            self._fill(job, workspace, table, staged, composed, columns)
             [[rows]] = self._engine.rows(f"SELECT count() FROM {staged.sql}")
             if mode == "append" or not keeps_rows:
                 self._append(job, workspace, target, staged, before, int(rows))
             else:
                 self._replace(job, workspace, target, staged, before)
+        except Unfinished as error:
+            unfinished = True  # The staged rows are needed at the next start.
+            raise ApiError(
+                f"Do not run the copy again: {unfinished_sentence()}.", status=500, documentation=PIPES_PAGE
+            ) from error
         finally:
-            self._loader.discard(staged)
+            if not unfinished:
+                self._loader.discard(staged)
         return int(rows)
 
     def _fill(
-        self, job: RunningJob, workspace: Workspace, staged: Table, composed: Composed, columns: Sequence[str]
+        self,
+        job: RunningJob,
+        workspace: Workspace,
+        table: Table,
+        staged: Table,
+        composed: Composed,
+        columns: Sequence[str],
     ) -> None:
         names = ", ".join(map(quote_identifier, columns))
         settings: dict[str, Setting] = {**OWN_SQL_SETTINGS, **composed.settings, **INSERT_SETTINGS}
+        if self._loader.views(table):
+            settings["optimize_on_insert"] = 0  # Views get the rows as they come.
         with self._watched(job):
             self._engine.execute(
                 f"INSERT INTO {staged.sql} ({names}) SELECT {names} FROM (\n{composed.sql}\n)",
@@ -213,25 +228,37 @@ class CopyRuns:
         before: str,
         rows: int,
     ) -> None:
+        """Add the rows to the target, with what views make of them; a view that fails refuses them all."""
         with self._datasources.writing(workspace, target.id) as record:
             table = Table(workspace.database, record.name)
             self._refuse_changed(table, before, target, record)
-            job.commit()
-            if not rows:
+            if not rows or not self._loader.views(table):
+                job.commit()
+                if rows:
+                    self._loader.move(staged, table)
                 return
-            try:
-                self._loader.move(staged, table)
-            except EngineError as error:
-                raise _view_failure(error, target.name) or error from error
+            with self._loader.feeding(staged, table) as feeding:
+                job.commit()
+                feeding.move()
 
     def _replace(
         self, job: RunningJob, workspace: Workspace, target: DataSourceRecord, staged: Table, before: str
     ) -> None:
-        with self._datasources.changing(workspace, target.id) as record:
+        """Put the rows in the place of the target's, and bring what its views fill up to date."""
+        with self._datasources.replacing(workspace, target.id) as record:
             table = Table(workspace.database, record.name)
             self._refuse_changed(table, before, target, record)
-            job.commit()
-            self._engine.execute(f"EXCHANGE TABLES {staged.sql} AND {table.sql}")
+            try:
+                with self._loader.rebuilding(staged, table) as rebuilding:
+                    job.commit()
+                    rebuilding.exchange()
+            except IncompatiblePartitions as error:
+                raise BadRequest(
+                    f"Nothing was replaced: materialized views fill '{error.table.name}', whose partitions have rows "
+                    "both of those that would be replaced and of others, so it cannot follow. Give it the partition "
+                    "key of the Data Source.",
+                    documentation=PIPES_PAGE,
+                ) from error
 
     def _refuse_changed(self, table: Table, before: str, target: DataSourceRecord, record: DataSourceRecord) -> None:
         """Refuse to go on when the target was altered while the rows were selected: they have its old shape."""
@@ -298,15 +325,3 @@ def said_for_copies() -> Iterator[None]:
             "Events API and copy from there.",
             documentation=PIPES_PAGE,
         ) from error
-
-
-def _view_failure(error: EngineError, name: str) -> BadRequest | None:
-    """Return the error for rows that are in the target and not in a materialized view that hangs on it."""
-    view = _VIEW_RE.search(error.message)
-    if view is None:
-        return None
-    return BadRequest(
-        f"The rows were copied into {name!r}, but the materialized view {view[1].strip('`')!r} failed on them: "
-        f"{plain_reason(error.message)} ({error.name})",
-        documentation=PIPES_PAGE,
-    )

@@ -11,6 +11,7 @@ from tinymagic.local.catalog import NameTaken
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
 from tinymagic.local.flags import flag
+from tinymagic.local.ingest.feeding import VIEW_SETTINGS, create_like
 from tinymagic.local.ingest.imports import DATASOURCES_PAGE, plain_reason
 from tinymagic.local.ingest.loader import Table
 from tinymagic.local.tables.alteration import AlterationError, alter_columns, alter_indexes
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tinymagic.local.tables.alteration import Alteration
 
     from .datasources import DataSourcesService
+    from .dependencies import Dependencies
     from .operations import OperationsLog
 
 _EXCHANGED = ("schema", "engine", "indexes", "type", "headers")
@@ -34,6 +36,9 @@ _EXCHANGED = ("schema", "engine", "indexes", "type", "headers")
 
 class DataSourceChanges:
     """Changes Data Sources, each change whole or not at all."""
+
+    #: Set when everything is built.
+    dependencies: Dependencies | None = None
 
     def __init__(self, datasources: DataSourcesService, operations: OperationsLog) -> None:
         self._datasources = datasources
@@ -85,7 +90,8 @@ class DataSourceChanges:
             steps, changes = self._alteration(record, fields)
             if not steps.operations:
                 raise BadRequest("There were no operations to perform", documentation=DATASOURCES_PAGE)
-            reply: dict[str, Any] = {"operations": steps.operations, "dependencies": []}
+            used_by = [each["name"] for each in self._datasources.used_by(workspace, record)]
+            reply: dict[str, Any] = {"operations": steps.operations, "dependencies": used_by}
             table = Table(workspace.database, record.name)
             self._try_alteration(table, steps)
             if dry:
@@ -104,7 +110,7 @@ class DataSourceChanges:
 
         Raises:
             NotFound: there is none.
-            Conflict: other workspaces read it, and *force* is not set.
+            Conflict: other workspaces read it or nodes fill it, and *force* is not set; or Pipes read it.
         """
         record = self._datasources.record(workspace, name_or_id)
         readers = self.readers(record)
@@ -115,6 +121,8 @@ class DataSourceChanges:
                 documentation=DATASOURCES_PAGE,
             )
         with self._watched(workspace, "delete", record):
+            if self.dependencies is not None:
+                self.dependencies.unlink(workspace, record, force=force)
             self._datasources.drop(workspace, record.id)
 
     def readers(self, record: DataSourceRecord) -> list[str]:
@@ -220,6 +228,8 @@ class DataSourceChanges:
             if name == record.name:
                 return record
             self._datasources.new_name(workspace, name)  # Once more: somebody may have taken it meanwhile.
+            if self.dependencies is not None:
+                self.dependencies.refuse_rename(workspace, record)
             note.update(old_name=record.name, new_name=name)
             old, new = Table(workspace.database, record.name), Table(workspace.database, name)
             renames = [(old.name, new.name), (old.quarantine.name, new.quarantine.name)]
@@ -272,6 +282,7 @@ class DataSourceChanges:
             self._engine.execute(f"CREATE TABLE {trial.sql} AS {table.sql}")
             for statement in steps.statements(trial.sql):
                 self._engine.execute(statement)
+            self._try_views(table, trial)
         except EngineError as error:
             raise BadRequest(
                 f"The Data Source cannot be altered: {plain_reason(error.message)} ({error.name})",
@@ -279,6 +290,30 @@ class DataSourceChanges:
             ) from error
         finally:
             self._datasources.loader.discard(trial)
+
+    def _try_views(self, table: Table, trial: Table) -> None:
+        """Have the engine refuse what the views on a table, and those that fill it, could not do any more."""
+        loader = self._datasources.loader
+        for view in [*loader.views(table), *loader.views_into(table)]:
+            if view.problem:
+                continue
+            into = Table("_tm_staging", f"trial_{time.monotonic_ns():x}")
+            is_source = view.source == table
+            try:
+                create_like(self._engine, into, view.target if is_source else trial, keeps_rows=view.keeps_rows)
+                rows = trial if is_source else view.source
+                statement = view.insertion(into, rows, every=rows)
+                self._engine.execute(
+                    f"EXPLAIN {statement}",
+                    database=table.database,
+                    settings={**VIEW_SETTINGS, **view.settings},
+                    parameters=view.parameters,
+                )
+            except EngineError as error:
+                reason = f"the materialized view '{view.name}' would fail. {plain_reason(error.message)}"
+                raise EngineError(error.code, error.name, reason) from error
+            finally:
+                loader.discard(into)
 
     def _carry_out(self, workspace: Workspace, record: DataSourceRecord, **pending: Any) -> DataSourceRecord:
         begun = self._datasources.begin(record, **pending)

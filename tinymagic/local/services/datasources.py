@@ -97,6 +97,8 @@ class DataSourcesService:
         self._locks = SharedLocks()
         #: Tells the ids of the Data Sources that get rows through views when one does.
         self.downstream: Callable[[Workspace, str], Collection[str]] = _nothing_downstream
+        #: Tells the Pipes that read a Data Source.
+        self.used_by: Callable[[Workspace, DataSourceRecord], list[dict[str, str]]] = _not_used
         self.repair()
 
     def close(self) -> None:
@@ -120,7 +122,10 @@ class DataSourcesService:
     def list(self, workspace: Workspace, *, attrs: str = "") -> list[dict[str, Any]]:
         """Describe every Data Source of the workspace, then those that others share with it."""
         sizes = self.sizes(workspace)
-        found = [pick(describe(record, sizes), attrs) for record in self.catalog.datasources(workspace.id)]
+        found = [
+            pick({**describe(record, sizes), "used_by": self.used_by(workspace, record)}, attrs)
+            for record in self.catalog.datasources(workspace.id)
+        ]
         return found + [pick(self._describe_shared(shared), attrs) for shared in self.shared_with(workspace)]
 
     def get(self, workspace: Workspace, name_or_id: str, *, attrs: str = "") -> dict[str, Any]:
@@ -133,7 +138,8 @@ class DataSourcesService:
         if shared is not None:
             return pick(self._describe_shared(shared, whole=True), attrs)
         record = self.record(workspace, name_or_id)
-        return pick(describe(record, self.sizes(workspace), whole=True), attrs)
+        described = describe(record, self.sizes(workspace), whole=True)
+        return pick({**described, "used_by": self.used_by(workspace, record)}, attrs)
 
     def datafile(self, workspace: Workspace, name_or_id: str) -> str:
         """Return the Data Source as the text of a ``.datasource`` file."""
@@ -508,6 +514,11 @@ class DataSourcesService:
 def _nothing_downstream(workspace: Workspace, record_id: str) -> Collection[str]:
     del workspace, record_id
     return ()
+
+
+def _not_used(workspace: Workspace, record: DataSourceRecord) -> list[dict[str, str]]:
+    del workspace, record
+    return []
 
 
 def _without_plan(record: DataSourceRecord) -> DataSourceRecord:

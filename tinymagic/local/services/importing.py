@@ -353,9 +353,9 @@ class ImportService:
                 rebuilding.exchange()
         except IncompatiblePartitions as error:
             raise BadRequest(
-                f"Nothing was replaced: materialized views fill '{error.table.name}', whose partitions have rows both of "
-                "those that would be replaced and of others, so it cannot follow. Give it the partition key of the Data "
-                "Source, or add skip_incompatible_partition_key=true to leave it as it is.",
+                f"Nothing was replaced: materialized views fill '{error.table.name}', whose partitions have rows both "
+                "of those that would be replaced and of others, so it cannot follow. Give it the partition key of the "
+                "Data Source, or add skip_incompatible_partition_key=true to leave it as it is.",
                 documentation=DATASOURCES_PAGE,
             ) from error
         except Unfinished as error:

@@ -1,8 +1,7 @@
 """Pipes: making, reading, changing and deleting them and their nodes (``pipes.md`` sections 1 to 4).
 
 A Pipe is a row of the catalogue. What its output needs beside that, a view or a schedule, is the business of the
-services in `outputs`. The order of a change: everything is checked, outputs are made, the catalogue is written, and
-what is not needed any more goes. When a step fails, the ones before it are undone.
+services in `outputs`. The steps of a change are in `pipe_change.py`.
 
 The definitions of one workspace are changed by one thread at a time; they are read without waiting.
 """
@@ -12,12 +11,11 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import NameTaken, PipeRecord, new_id, now
-from tinymagic.local.errors import ApiError, BadRequest, Conflict, NotFound
+from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.pipes.definitions import (
     PIPES_PAGE,
     NodeRequest,
@@ -31,21 +29,16 @@ from tinymagic.local.pipes.definitions import (
 from tinymagic.local.views.pipe import describe, describe_node
 from tinymagic.names import near_names
 
+from .pipe_change import Made as Made
+from .pipe_change import PipeChange
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Catalog, Node, Workspace
     from tinymagic.local.pipes.composition import Composer
     from tinymagic.local.pipes.outputs import Output
-
-
-@dataclass(frozen=True)
-class Made:
-    """A Pipe after a change, and what else the reply says."""
-
-    pipe: PipeRecord
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class PipesService:
@@ -132,6 +125,10 @@ class PipesService:
             if pipe.name != name and any(name in self._reads_outside(workspace, pipe, node) for node in pipe.nodes)
         ]
 
+    def names_read(self, workspace: Workspace, pipe: PipeRecord) -> set[str]:
+        """Return the names of Data Sources and other Pipes that the nodes of a Pipe read."""
+        return set().union(*(self._reads_outside(workspace, pipe, node) for node in pipe.nodes))
+
     def _reads_outside(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> set[str]:
         """Return the names that a node reads and that are no nodes of its own Pipe."""
         others = {each.name for each in pipe.nodes if each.id != node.id}
@@ -204,7 +201,9 @@ class PipesService:
                 settings={**(old.settings if old else {}), **(settings or {})},
                 created_at=old.created_at if old else "",
             )
-            return self._put(workspace, pipe, old, requests, fields or {}, ignore_sql_errors, access)
+            return self._change(workspace, old).put(
+                pipe, requests, fields or {}, ignore_sql_errors=ignore_sql_errors, access=access
+            )
 
     def update(
         self, workspace: Workspace, id_or_name: str, *, name: str | None = None, description: str | None = None
@@ -227,7 +226,7 @@ class PipesService:
                 pipe = replace(pipe, name=name)
             if description is not None:
                 pipe = replace(pipe, description=description)
-            return self._written(pipe, exists=True)
+            return self._written(pipe)
 
     def delete(self, workspace: Workspace, id_or_name: str, *, force: bool = False) -> PipeRecord:
         """Delete a Pipe with its nodes.
@@ -271,7 +270,13 @@ class PipesService:
                 )
             [request] = read_nodes(pipe.name, [{**requested, "name": name}], None)
             check_outputs([*((node.name, node.type) for node in pipe.nodes), (name, request.type)])
-            made = self._put(workspace, pipe.with_node(request.node), pipe, [request], {}, ignore_sql_errors, access)
+            made = self._change(workspace, pipe).put(
+                pipe.with_node(request.node),
+                [request],
+                request.fields,
+                ignore_sql_errors=ignore_sql_errors,
+                access=access,
+            )
             return self.node(made.pipe, request.node.id), made.extra
 
     def update_node(
@@ -307,7 +312,9 @@ class PipesService:
             if str(changes.get("position") or "") != "":
                 draft = _moved(draft, changed, changes["position"])
             requests = [NodeRequest(changed, "")] if changed.sql != node.sql else []
-            made = self._put(workspace, draft, pipe, requests, {}, ignore_sql_errors, access)
+            made = self._change(workspace, pipe).put(
+                draft, requests, {}, ignore_sql_errors=ignore_sql_errors, access=access
+            )
             return self.node(made.pipe, changed.id)
 
     def delete_node(self, workspace: Workspace, id_or_name: str, node_id: str) -> None:
@@ -332,7 +339,7 @@ class PipesService:
             if node.type == "endpoint":
                 self._refuse_used(workspace, pipe, "left without its endpoint")
             self._unmake(workspace, pipe, node)
-            self._written(replace(pipe, nodes=tuple(each for each in pipe.nodes if each.id != node.id)), exists=True)
+            self._written(replace(pipe, nodes=tuple(each for each in pipe.nodes if each.id != node.id)))
 
     # Outputs
 
@@ -384,145 +391,27 @@ class PipesService:
             others = [(each.name, each.type) for each in pipe.nodes if each.id != node.id]
             check_outputs([*others, (node.name, type_)])
             made = replace(node, type=type_, output=output, updated_at=now())
-            return self._written(pipe.with_node(made), exists=True)
+            return self._written(pipe.with_node(made))
 
     def clear_output(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> PipeRecord:
         """Write down that a node is no output any more."""
         with self.defining(workspace):
             plain = replace(node, type="standard", output={}, updated_at=now())
-            return self._written(pipe.with_node(plain), exists=True)
+            return self._written(pipe.with_node(plain))
 
     # Steps
 
-    def check_nodes(
-        self,
-        workspace: Workspace,
-        pipe: PipeRecord,
-        requests: Sequence[NodeRequest],
-        *,
-        ignore_sql_errors: bool = False,
-    ) -> PipeRecord:
-        """Check the SQL of nodes, and return the Pipe with a note at those that cannot run.
-
-        Raises:
-            BadRequest: one cannot run, and not *ignore_sql_errors*; the message begins with the name of the node.
-        """
-        for request in requests:
-            node = self.node(pipe, request.node.id)
-            kind = request.type or node.type
-            try:
-                self._composer.check(workspace, pipe, node, copying=kind in ("copy", "sink"))
-            except ApiError as error:
-                if not ignore_sql_errors:
-                    error.extra.setdefault("node", node.name)
-                    raise
-                pipe = pipe.with_node(replace(node, ignore_sql_errors=True))
-            else:
-                pipe = pipe.with_node(replace(node, ignore_sql_errors=False)) if node.ignore_sql_errors else pipe
-        return pipe
-
-    def _put(
-        self,
-        workspace: Workspace,
-        pipe: PipeRecord,
-        old: PipeRecord | None,
-        requests: Sequence[NodeRequest],
-        fields: Mapping[str, Any],
-        ignore_sql_errors: bool,
-        access: Access | None,
-    ) -> Made:
-        """Check a new or changed Pipe, make its outputs, write it, and let go what it had before."""
-        pipe = self.check_nodes(workspace, pipe, requests, ignore_sql_errors=ignore_sql_errors)
-        extra: dict[str, Any] = {}
-        undo: list[Callable[[], None]] = []
-        try:
-            for request in requests:
-                service = self.outputs.get(request.type)
-                if service is None:
-                    continue
-                node = self.node(pipe, request.node.id)
-                made, more = service.make(workspace, pipe, node, {**fields, **request.fields}, access=access)
-                before = old.node(node.id) if old else None
-                undo.append(self._undoing(workspace, service, pipe, made, before))
-                pipe = pipe.with_node(made)
-                extra.update(more)
-            if old is not None:
-                self._follow(
-                    workspace, pipe, old, {each.node.id for each in requests if each.type in self.outputs}, undo
-                )
-            pipe = self._written(pipe, exists=old is not None)
-            if old is not None:
-                undo.append(partial(self._restore, old))
-                self._follow_elsewhere(workspace, pipe, old, undo)
-        except BaseException:
-            for step in reversed(undo):
-                step()
-            raise
-        if old is not None:
-            for node in old.nodes:
-                kept = pipe.node(node.id)
-                if node.type in self.outputs and (kept is None or kept.id != node.id or kept.type != node.type):
-                    self._unmake(workspace, old, node)
-        return Made(pipe, extra)
-
-    def _undoing(
-        self, workspace: Workspace, service: Output, pipe: PipeRecord, made: Node, before: Node | None
-    ) -> Callable[[], None]:
-        if before is not None and before.type == made.type:
-            return lambda: service.remade(workspace, pipe.with_node(before), made, before)
-        return lambda: service.unmake(workspace, pipe, made)
-
-    def _follow(
-        self,
-        workspace: Workspace,
-        pipe: PipeRecord,
-        old: PipeRecord,
-        made: set[str],
-        undo: list[Callable[[], None]],
-    ) -> None:
-        """Tell the outputs that were not made anew that something they read has changed."""
-        if {node.name: node.sql for node in pipe.nodes} == {node.name: node.sql for node in old.nodes}:
-            return
-        for node in pipe.nodes:
-            before = old.node(node.id)
-            if node.id in made or node.type not in self.outputs or before is None or before.type != node.type:
-                continue
-            service = self.outputs[node.type]
-            service.remade(workspace, pipe, before, node)
-            undo.append(partial(service.remade, workspace, old, node, before))
-
-    def _follow_elsewhere(
-        self, workspace: Workspace, pipe: PipeRecord, old: PipeRecord, undo: list[Callable[[], None]]
-    ) -> None:
-        """Tell the outputs of other Pipes that read this one."""
-        if (before := old.endpoint) is None or (before == pipe.endpoint and old.nodes == pipe.nodes):
-            return
-        for other in self._catalog.pipes(workspace.id):
-            for node in other.nodes:
-                service = self.outputs.get(node.type)
-                if service is None or other.id == pipe.id or not self._is_below(workspace, pipe, other, node):
-                    continue
-                service.remade(workspace, other, node, node)
-                # The catalogue has the old Pipe again by then.
-                undo.insert(0, partial(service.remade, workspace, other, node, node))
-
-    def _is_below(self, workspace: Workspace, pipe: PipeRecord, other: PipeRecord, node: Node) -> bool:
-        try:
-            return pipe.id in self._composer.node(workspace, other, node, checking=True, copying=True).pipes
-        except ApiError:
-            return False
-
-    def _restore(self, old: PipeRecord) -> None:
-        self._catalog.update_pipe(old)
+    def _change(self, workspace: Workspace, old: PipeRecord | None) -> PipeChange:
+        return PipeChange(self._catalog, self._composer, self.outputs, workspace, old)
 
     def _unmake(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
         service = self.outputs.get(node.type)
         if service is not None:
             service.unmake(workspace, pipe, node)
 
-    def _written(self, pipe: PipeRecord, *, exists: bool) -> PipeRecord:
+    def _written(self, pipe: PipeRecord) -> PipeRecord:
         try:
-            return self._catalog.update_pipe(pipe) if exists else self._catalog.create_pipe(pipe)
+            return self._catalog.update_pipe(pipe)
         except NameTaken as error:
             raise self._taken("Pipe", pipe.name) from error
 

@@ -2,9 +2,9 @@
 
 Theory of operation. When the job begins it holds the source alone for a moment, to attach the parts that are there to a
 snapshot; no row is copied. A view that is made together with its populate job begins in the same moment. So each row is
-either in the snapshot or evaluated when it comes in. What the view makes of the snapshot, one partition after the other,
-is staged and becomes visible in one step, in the target and in what hangs on it. Until then the job can be cancelled,
-and has changed nothing, except that ``truncate`` empties the target at the beginning.
+either in the snapshot or evaluated when it comes in. What the view makes of the snapshot, one partition after the
+other, is staged and becomes visible in one step, in the target and in what hangs on it. Until then the job can be
+cancelled, and has changed nothing, except that ``truncate`` empties the target at the beginning.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tinymagic.local.ingest.rebuilding import REBUILD_SETTINGS, additional_filte
 from tinymagic.local.ingest.table import Table, staging_table
 from tinymagic.local.pipes.definitions import PIPES_PAGE
 
-from .materializations import POPULATED, TARGET, TYPE, WAITING
+from .materialized_views import POPULATED, TARGET, TYPE, WAITING
 from .running_job import JobCancelled
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .datasources import DataSourcesService
     from .jobs import JobsService
     from .materializations import Materializations
+    from .materialized_views import MaterializedViews
     from .operations import OperationsLog
     from .pipes import PipesService
     from .running_job import RunningJob
@@ -59,6 +60,7 @@ class Populating:
         self,
         datasources: DataSourcesService,
         pipes: PipesService,
+        views: MaterializedViews,
         materializations: Materializations,
         jobs: JobsService,
         operations: OperationsLog,
@@ -68,7 +70,8 @@ class Populating:
         self._engine = datasources.engine
         self._loader = datasources.loader
         self._pipes = pipes
-        self._views = materializations
+        self._views = views
+        self._materializations = materializations
         self._jobs = jobs
         self._operations = operations
         materializations.populating = self
@@ -230,7 +233,8 @@ class Populating:
         view = self._views.view(workspace, pipe, node)
         source = self._datasources.record(workspace, view.source.name)
         held = {source.id, node.output[TARGET]} if truncate else {source.id}
-        with ExitStack() as stack:
+        # The Pipe's definition first: whoever changes that may want the Data Sources next.
+        with self._pipes.defining(workspace), ExitStack() as stack:
             for each in sorted(held):
                 stack.enter_context(self._datasources.changing(workspace, each))
             job.check()
@@ -290,9 +294,7 @@ class Populating:
 
     # What becomes of the view
 
-    def _saved(
-        self, job: RunningJob, workspace: Workspace, pipe_id: str, node_id: str
-    ) -> tuple[PipeRecord, Node]:
+    def _saved(self, job: RunningJob, workspace: Workspace, pipe_id: str, node_id: str) -> tuple[PipeRecord, Node]:
         """Return Pipe and node, once they are in the catalogue."""
         deadline = time.monotonic() + _SAVED_S
         while True:
@@ -320,7 +322,7 @@ class Populating:
         self._begin(workspace, pipe_id, node_id)
 
     def _note(self, workspace: Workspace, pipe_id: str, node_id: str, **changes: Any) -> None:
-        with self._catalog.transaction():
+        with self._pipes.defining(workspace):
             pipe = self._catalog.pipe(workspace.id, pipe_id)
             node = pipe.node(node_id) if pipe else None
             if pipe is None or node is None or node.type != TYPE:
@@ -337,7 +339,7 @@ class Populating:
             if pipe is None or node is None or node.type != TYPE:
                 return
             if always or not node.output.get(POPULATED):
-                self._views.unmake(workspace, pipe, node)
+                self._materializations.unmake(workspace, pipe, node)
                 self._pipes.clear_output(workspace, pipe, node)
             else:
                 self._begin(workspace, pipe_id, node_id)
@@ -351,7 +353,9 @@ class Populating:
         if text and not subset:
             condition = self._datasources.expressions.checked(text, "populate_condition")
             try:
-                self._engine.read(f"SELECT 1 FROM {view.source.sql} WHERE ({condition}) LIMIT 0", database=workspace.database)
+                self._engine.read(
+                    f"SELECT 1 FROM {view.source.sql} WHERE ({condition}) LIMIT 0", database=workspace.database
+                )
             except EngineError as error:
                 raise BadRequest(
                     f"populate_condition: {text!r} is not a condition over the columns of the Data Source "

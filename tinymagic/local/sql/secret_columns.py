@@ -35,7 +35,8 @@ _KEYED = {"decrypt": 2, "trydecrypt": 2, "aes_decrypt_mysql": 2, "encrypt": 2, "
 
 #: Table functions that only log in with what they are given; others make rows of it.
 _REMOTE = frozenset(
-    "postgresql mysql mongodb redis url s3 s3cluster gcs azureblobstorage deltalake iceberg hudi remote remotesecure".split()
+    "postgresql mysql mongodb redis url s3 s3cluster gcs azureblobstorage deltalake iceberg hudi "
+    "remote remotesecure".split()
 )
 
 _EVERYTHING = frozenset(
@@ -94,9 +95,10 @@ class SecretColumns:
         """Say whether a table function turns a secret into rows."""
         for node in nodes_of(self._tree):
             function = node.get("table_function") if node["type"] == "TableExpression" else None
-            if isinstance(function, dict) and str(function.get("name")).lower() not in _REMOTE:
-                if any(self._carries(each) for each in arguments_of(function)):
-                    return True
+            if not isinstance(function, dict) or str(function.get("name")).lower() in _REMOTE:
+                continue
+            if any(self._carries(each) for each in arguments_of(function)):
+                return True
         return False
 
     def _in_union(self) -> bool:

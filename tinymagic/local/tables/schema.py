@@ -167,6 +167,17 @@ def jsonpath_steps(path: str) -> list[str | int]:
     return steps
 
 
+def split_at_objects(path: str) -> tuple[str, str]:
+    """Cut a jsonpath that goes on inside of the objects of an array: the path of the array, and the one in an object.
+
+    Example:
+        >>> split_at_objects("$.items[:].sku"), split_at_objects("$.tags[:]")
+        (('$.items', '$.sku'), ('$.tags[:]', ''))
+    """
+    array, _, inside = path.partition("[:].")
+    return (array, f"$.{inside}") if inside else (path, "")
+
+
 def _without_comments(text: str) -> str:
     """Blank out ``--`` comments, so that positions stay."""
     parts, index = list(text), 0

@@ -243,7 +243,7 @@ class TestDatasource:
             (f"TOKEN t\n{SCHEMA}", 1, "TOKEN takes two params"),
             (f"TOKEN t WRITE\n{SCHEMA}", 1, "Invalid permission: WRITE. Only READ and APPEND are supported"),
             (f"VERSION x\n{SCHEMA}", 1, "VERSION must be a positive integer"),
-            ("SCHEMA >\n    a Int32,\n    `b String\n", 3, "backtick is not closed"),
+            ("SCHEMA >\n    a Int32,\n    `b String\n", 3, "the quote ` is not closed"),
             ("SCHEMA >\n    a Int32 NULL\n", 2, "Nullable(Type)"),
             ("# x\nSCHEMA >\n\n    # c\n    a Int32,\n    a Int8\n", 6, "is there twice"),
             ("SCHEMA >\n\nENGINE MergeTree\n", 1, "no columns"),

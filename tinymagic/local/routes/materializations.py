@@ -1,0 +1,72 @@
+"""``/v0/pipes/{pipe}/nodes/{node}/...`` of materialized views (``pipes.md`` sections 5 and 7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from tinymagic.local.access.permissions import Access, guarded
+from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
+
+from .forms import parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from tinymagic.local.services import Services
+
+
+async def materialize(request: Request, access: Access) -> Response:
+    """Make a node a materialized view."""
+    services, fields, pipe, node = await _asked(request)
+    made, extra = await in_thread_to_write(services.materializations.link, access, pipe, node, fields)
+    shown = await in_thread(services.pipes.describe_node, access.workspace, made)
+    return json_response({**shown, **shown_extra(services, extra, request)})
+
+
+async def unlink(request: Request, access: Access) -> Response:
+    """Let a target get no more rows; node and Data Source stay."""
+    services, _, pipe, node = await _asked(request)
+    await in_thread_to_write(services.materializations.unlink, access.workspace, pipe, node)
+    return Response(status_code=204)
+
+
+async def populate(request: Request, access: Access) -> Response:
+    """Evaluate a view on the rows that are there, in a job."""
+    services, fields, pipe, node = await _asked(request)
+    job = await in_thread_to_write(services.populating.start, access.workspace, pipe, node, fields, access=access)
+    return json_response(shown_extra(services, {"job": job}, request))
+
+
+async def analyze(request: Request, access: Access) -> Response:
+    """Say how a node would be materialized."""
+    services, fields, pipe, node = await _asked(request)
+    return json_response(await in_thread(services.materializations.advice, access.workspace, pipe, node, fields))
+
+
+def shown_extra(services: Services, extra: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """Return the keys that a change of a Pipe adds to the reply, with the job as the API shows it."""
+    job = extra.get("job")
+    if job is None or isinstance(job, dict):
+        return dict(extra)
+    return {**extra, "job": services.jobs.view(job, base_url(request))}
+
+
+async def _asked(request: Request) -> tuple[Services, dict[str, str], str, str]:
+    asked = await parameters(request)
+    fields = {key: "" if value is None else str(value) for key, value in asked.items()}
+    return request.app.state.services, fields, request.path_params["pipe"], request.path_params["node"]
+
+
+_NODE = "/v0/pipes/{pipe}/nodes/{node}"
+_CHANGING = ["PIPES:CREATE"]
+
+ROUTES = [
+    guarded(_NODE + "/materialization", materialize, methods=["POST"], needs=_CHANGING),
+    guarded(_NODE + "/materialization", unlink, methods=["DELETE"], needs=_CHANGING),
+    guarded(_NODE + "/population", populate, methods=["POST"], needs=_CHANGING),
+    guarded(_NODE + "/analysis", analyze, methods=["GET"], needs=_CHANGING),
+]
