@@ -117,6 +117,8 @@ OPERATIONS: dict[str, str] = {
         DELETE /v0/pipes/{pipe}
         POST /v0/pipes/{pipe}/nodes
         POST /v0/pipes/{pipe}/append
+        GET /v0/pipes/{pipe}.pipe
+        GET /v1/pipes/{pipe}.pipe
         GET /v0/pipes/{pipe}/nodes
         GET /v0/pipes/{pipe}/nodes/{node}
         PUT /v0/pipes/{pipe}/nodes/{node}
@@ -124,6 +126,16 @@ OPERATIONS: dict[str, str] = {
         POST /v0/pipes/{pipe}/nodes/{node}/endpoint
         DELETE /v0/pipes/{pipe}/nodes/{node}/endpoint
         PUT /v0/pipes/{pipe}/endpoint
+        GET /v0/pipes/{pipe}.json
+        POST /v0/pipes/{pipe}.json
+        GET /v0/pipes/{pipe}.csv
+        GET /v0/pipes/{pipe}.csvwithnames
+        GET /v0/pipes/{pipe}.ndjson
+        GET /v0/pipes/{pipe}.parquet
+        GET /v0/pipes/{pipe}.prometheus
+        GET /v0/pipes/openapi.json
+        GET /v0/pipes/{pipe}/openapi.json
+        GET /endpoint/{pipe}
         GET /v0/pipes/{pipe}/explain
         GET /v0/pipes/{pipe}/nodes/{node}/explain
         GET /v0/pipes/{pipe}/nodes/{node}/analysis
@@ -176,10 +188,6 @@ REFUSED: dict[str, str] = dict.fromkeys(
     ),
     "answers 404: the embedded Tinybird has no connectors",
 )
-REFUSED |= dict.fromkeys(("GET /v0/pipes", "GET /v1/pipes"), "answers an empty list: there are no Pipes yet")
-REFUSED["GET /v0/connectors"] = "answers an empty list: there are no connectors"
-REFUSED["GET /v0/variables"] = "answers an empty list: there are no Environment Variables yet"
-REFUSED["GET /v0/dependencies"] = "answers that nothing depends on anything: there are no Pipes yet"
 
 HEAD = """# What the embedded Tinybird can do
 

@@ -68,7 +68,6 @@ _ROUTE_MODULES = (
     "sinks",
     "pipes",
     "deployments",
-    "nothing_yet",
 )
 
 #: No room, over the largest size of a file, over the user's quota.

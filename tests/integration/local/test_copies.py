@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import os
+import random
+import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
+
+from tinymagic import local
 
 if TYPE_CHECKING:
+    from pathlib import Path
 
     from tests.integration.conftest import Api
 
@@ -304,10 +312,12 @@ class TestJobs:
     def test_a_target_that_is_gone(self, shop, api):
         source, target = shop.source(), shop.source(rows="")
         pipe = shop.pipe(f"SELECT * FROM {source}", target)
-        api.request("DELETE", f"/v0/datasources/{target}", params={"force": "true"})
+        assert api.request("DELETE", f"/v0/datasources/{target}").status_code == 409
+        assert api.request("DELETE", f"/v0/datasources/{target}", params={"force": "true"}).status_code == 204
+        assert api.get(f"/v0/pipes/{pipe}").json()["type"] == "default"
         reply = api.post(f"/v0/pipes/{pipe}/copy")
         assert reply.status_code == 400
-        assert "does not exist any more" in reply.json()["error"]
+        assert "is not a Copy Pipe" in reply.json()["error"]
 
     def test_progress_is_told(self, shop, api):
         source = shop.source("id Int32", rows="")
@@ -372,6 +382,57 @@ class TestCancel:
         assert shop.job(first)["status"] == "working"
         api.post(f"/v0/jobs/{first}/cancel")
         assert shop.wait(first)["status"] == "cancelled"
+
+
+class TestViews:
+    """Materialized views on the target get what is copied."""
+
+    def viewed(self, shop, api) -> tuple[str, str]:
+        target = shop.source(rows="9,old\n")
+        totals = shop.source(
+            "name String, number UInt64", rows="", engine="SummingMergeTree", engine_sorting_key="name"
+        )
+        name = new("pipe")
+        node = {
+            "name": "n",
+            "sql": f"SELECT name, count() AS number FROM {target} GROUP BY name",
+            "type": "materialized",
+            "datasource": totals,
+        }
+        reply = api.post("/v0/pipes", json={"name": name, "nodes": [node]})
+        assert reply.status_code == 200, reply.text
+        shop.append(target, "8,a\n")
+        return target, totals
+
+    def totals(self, shop, totals: str) -> list[list[Any]]:
+        return shop.rows(f"SELECT name, toInt32(sum(number)) FROM {totals} GROUP BY name ORDER BY name")
+
+    def test_append(self, shop, api):
+        source = shop.source()
+        target, totals = self.viewed(shop, api)
+        pipe = shop.pipe(f"SELECT * FROM {source}", target)
+        shop.run(pipe)
+        assert self.totals(shop, totals) == [["a", 2], ["b", 1], ["c", 1]]
+        shop.run(pipe)
+        assert self.totals(shop, totals) == [["a", 3], ["b", 2], ["c", 2]]
+
+    def test_replace(self, shop, api):
+        source = shop.source()
+        target, totals = self.viewed(shop, api)
+        shop.run(shop.pipe(f"SELECT * FROM {source}", target, mode="replace"))
+        assert self.totals(shop, totals) == [["a", 1], ["b", 1], ["c", 1]]
+
+    def test_one_that_fails_refuses_the_rows(self, shop, api):
+        target = shop.source(rows="")
+        numbers = shop.source("number Int32", rows="")
+        name = new("pipe")
+        sql = f"SELECT toInt32(name) AS number FROM {target}"
+        node = {"name": "n", "sql": sql, "type": "materialized", "datasource": numbers}
+        assert api.post("/v0/pipes", json={"name": name, "nodes": [node]}).status_code == 200
+        job = shop.wait(shop.start(shop.pipe(f"SELECT * FROM {shop.source()}", target))["job_id"])
+        assert job["status"] == "error"
+        assert name in job["error"] or "view" in job["error"]
+        assert shop.all(target) == []
 
 
 class TestSetting:
@@ -611,3 +672,52 @@ def wait_for(condition: Any, seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+ROUNDS = 8
+
+
+@pytest.mark.slow
+def test_a_killed_server_leaves_all_rows_of_a_run_or_none(tmp_path: Path, api: Api) -> None:
+    """Killed at any moment of a run, the target has whole runs only, and the job says that it was interrupted."""
+    folder, chance, each = tmp_path / "data", random.Random(7), 60_000
+    partitions = "toDate('2026-01-01') + number % 12"
+    sql = f"%\nSELECT toInt32({{{{Int32(round)}}}}) AS id, {partitions} AS day FROM numbers({each})"
+    interrupted = 0
+
+    def start() -> tuple[local.LocalServer, Shop]:
+        server = local.start(path=folder, port=0, with_parent=True)
+        token = requests.get(f"{server.host}/tokens", timeout=10).json()["workspace_admin_token"]
+        return server, Shop(replace(api, host=server.host, token=token))
+
+    try:
+        server, shop = start()
+        targets = {
+            mode: shop.source("id Int32, day Date", rows="", engine="MergeTree", engine_partition_key="day")
+            for mode in ("append", "replace")
+        }
+        pipes = {mode: shop.pipe(sql, target, mode=mode) for mode, target in targets.items()}
+        shop.run(pipes["replace"], data={"round": "0"})
+        for number in range(1, ROUNDS + 1):
+            mode = "append" if number % 2 else "replace"
+            job = shop.start(pipes[mode], data={"round": str(number)})["job_id"]
+            time.sleep(chance.uniform(0, 0.25))
+            os.kill(server.pid, signal.SIGKILL)
+            server, shop = start()
+            rows = shop.rows(f"SELECT id, toInt32(count()) FROM {targets['append']} GROUP BY id")
+            assert all(count == each for _, count in rows), rows
+            [[ids, count]] = shop.rows(f"SELECT groupUniqArray(id), toInt32(count()) FROM {targets['replace']}")
+            assert (len(ids), count) == (1, each)
+            ended = shop.job(job)
+            assert ended["status"] in ("done", "error"), ended
+            present = number in ([row[0] for row in rows] if mode == "append" else ids)
+            if ended["status"] == "done":
+                assert present
+            else:
+                interrupted += 1
+                assert "server ended" in ended["error"]
+        assert interrupted
+        shop.run(pipes["replace"], data={"round": "99"})
+        assert shop.rows(f"SELECT DISTINCT id FROM {targets['replace']}") == [[99]]
+    finally:
+        local.stop(folder)

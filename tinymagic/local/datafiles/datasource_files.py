@@ -10,6 +10,7 @@ from tinymagic.local.tables.schema import Column, SchemaError, parse_schema, pri
 from tinymagic.local.tables.type_names import end_of_quoted, split_commas
 
 from .common import error_at, read_list, read_token, read_version
+from .keywords import ENGINE_SHORT_NAMES
 from .model import DatafileError, DatasourceFile, TokenLine
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def read_datasource(
                 raise error_at(statement, 'ENGINE has no value. Write for instance ENGINE "MergeTree".')
             elif key == "engine" or key.startswith("engine_"):
                 put(engine, key, statement.setting)
-            elif key == "ttl":
-                put(engine, "engine_ttl", statement.setting)
+            elif statement.keyword in ENGINE_SHORT_NAMES:
+                put(engine, f"engine_{key}", statement.setting)
             elif statement.keyword not in _NOT_SETTINGS:
                 put(settings, key, statement.value if statement.is_block else statement.setting)
         except DatafileError as error:

@@ -12,9 +12,12 @@ DATASOURCE, PIPE, CONNECTION = "datasource", "pipe", "connection"
 _CLASSIC = {"VERSION", "MAINTAINER", "SOURCE", "SOURCES", "CACHE", "PUBLISHED_VERSION"}
 _COMMON = {"DESCRIPTION", "TOKEN", "TAGS", "INCLUDE", *_CLASSIC}
 
+#: Old spellings of ``ENGINE_PARTITION_KEY`` and so on.
+ENGINE_SHORT_NAMES = ("PARTITION_KEY", "SORTING_KEY", "PRIMARY_KEY", "SAMPLING_KEY", "TTL")
 #: The three about joins come from files of 2020: read, and refused later by name when the engine is chosen.
 _ENGINE = {
     "ENGINE",
+    *ENGINE_SHORT_NAMES,
     *(
         f"ENGINE_{option}"
         for option in (
@@ -51,7 +54,7 @@ _EXPORT = {
 
 KEYWORDS: dict[str, frozenset[str]] = {
     DATASOURCE: frozenset(
-        {"SCHEMA", "INDEXES", "SHARED_WITH", "FORWARD_QUERY", "BACKFILL", "TTL", *_COMMON, *_ENGINE, *_KAFKA, *_IMPORT}
+        {"SCHEMA", "INDEXES", "SHARED_WITH", "FORWARD_QUERY", "BACKFILL", *_COMMON, *_ENGINE, *_KAFKA, *_IMPORT}
     ),
     PIPE: frozenset(
         {"NODE", "SQL", "TYPE", "DATASOURCE", "TARGET_DATASOURCE", "TARGET_WORKSPACE", "SCHEDULE_CRON", "MODE"}
@@ -100,6 +103,8 @@ def explain_unknown(word: str, kind: str, *, hint: bool = True) -> str:
         hint: whether to look for the nearest keyword, which takes its time.
     """
     upper = word.upper()
+    if upper == "SETTINGS":
+        return "SETTINGS option is not allowed, use ENGINE_SETTINGS instead."
     if upper in _ALL:
         return f"{upper} is not a valid option in {kind} files."
     near = difflib.get_close_matches(upper[:40], sorted(KEYWORDS[kind]), n=1, cutoff=0.6) if hint else []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .common import error_at, read_list, read_token, read_version
 from .datasource_files import put
-from .keywords import NODE_TYPES
+from .keywords import ENGINE_SHORT_NAMES, NODE_TYPES
 from .model import DatafileError, NodeFile, PipeFile, TokenLine
 
 if TYPE_CHECKING:
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 _NAME_RE = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
 
 #: Keywords with another name in the API.
-_API_NAMES = {"copy_mode": "mode", "schedule_cron": "copy_schedule", "materialized_datasource": "datasource"}
+_API_NAMES = {
+    "copy_mode": "mode",
+    "schedule_cron": "copy_schedule",
+    "materialized_datasource": "datasource",
+    **{name.lower(): f"engine_{name.lower()}" for name in ENGINE_SHORT_NAMES},
+}
 #: Settings that belong to the Pipe although they may stand after a node.
 _OF_THE_PIPE = ("maintainer", "source", "sources", "published_version", "cache")
 #: What a node of a type cannot do without.

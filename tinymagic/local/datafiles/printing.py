@@ -16,7 +16,7 @@ from .statements import read_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .model import ConnectionFile, DatasourceFile, NodeFile, PipeFile, TokenLine
+    from .model import ConnectionFile, DatasourceFile, NodeFile, PipeFile
 
 #: Order of a node's settings, as the vendor's formatters have it; others follow as they come.
 _NODE_ORDER = (
@@ -42,13 +42,14 @@ def datasource_text(file: DatasourceFile, *, quoted: bool = False) -> str:
 
     Args:
         file: what to print.
-        quoted: as the API answers it, with quotes around all engine options and the indexes at the end.
+        quoted: as the API answers it: the description after tokens and tags, quotes around all engine options, the
+            indexes at the end.
     """
     engine = _engine_lines(file.engine, quoted=quoted)
     indexes = _block("INDEXES", file.indexes.splitlines())
     columns = f"SCHEMA >\n    {print_schema(file.columns, separator=_NEXT_COLUMN)}" if file.columns else ""
     parts = [
-        *_head(file.version, file.tokens, file.tags, file.description),
+        *_head(file, description_last=quoted),
         columns,
         *([engine, indexes] if quoted else [indexes, engine]),
         "\n".join(_line(key.upper(), value) for key, value in file.settings.items()),
@@ -61,8 +62,7 @@ def datasource_text(file: DatasourceFile, *, quoted: bool = False) -> str:
 def pipe_text(file: PipeFile) -> str:
     """Print a ``.pipe`` file."""
     settings = "\n".join(_line(key.upper(), value) for key, value in file.settings.items())
-    head = [*_head(file.version, file.tokens, file.tags, file.description), settings]
-    return _joined([*head, *(_node(node) for node in file.nodes)])
+    return _joined([*_head(file), settings, *(_node(node) for node in file.nodes)])
 
 
 def connection_text(file: ConnectionFile) -> str:
@@ -79,17 +79,15 @@ def _joined(parts: Iterable[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _head(version: int | None, tokens: Sequence[TokenLine], tags: Sequence[str], description: str) -> list[str]:
+def _head(file: DatasourceFile | PipeFile, *, description_last: bool = False) -> list[str]:
     lines = []
-    for token in tokens:
+    for token in file.tokens:
         condition = f" {token.filter}" if token.filter else ""
         lines.append(f'TOKEN "{token.name}" {token.scope}{condition}')
-    return [
-        f"VERSION {version}" if version is not None else "",
-        "\n".join(lines),
-        f'TAGS "{", ".join(tags)}"' if tags else "",
-        _block("DESCRIPTION", description.splitlines()),
-    ]
+    version = f"VERSION {file.version}" if file.version is not None else ""
+    description = _block("DESCRIPTION", file.description.splitlines())
+    rights = ["\n".join(lines), f'TAGS "{", ".join(file.tags)}"' if file.tags else ""]
+    return [version, *rights, description] if description_last else [version, description, *rights]
 
 
 def _node(node: NodeFile) -> str:

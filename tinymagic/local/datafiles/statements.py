@@ -198,6 +198,8 @@ def _fits(keyword: str, rest: str, *, capitals: bool) -> bool:
     """Tell whether *rest* can be the value of *keyword* rather than a piece of SQL or of a schema."""
     if rest.startswith(">"):
         return not rest[1:].strip() or capitals
+    if capitals and "_" in keyword:
+        return True
     if not rest or rest.endswith(",") or _NOT_A_VALUE_RE.match(rest):
         return capitals and not rest and keyword in LONG_TEXTS
     words = rest.split()
@@ -212,7 +214,9 @@ def _fits(keyword: str, rest: str, *, capitals: bool) -> bool:
         return any(word.strip("\"'").upper() in ("READ", "APPEND") for word in words[1:])
     if keyword == "VERSION":
         return rest.isdigit()
-    return capitals or "_" in keyword or keyword == "INCLUDE" or (len(words) == 1 and keyword in ("ENGINE", "TAGS"))
+    if keyword == "INCLUDE":
+        return rest[0] in "\"'"
+    return capitals or "_" in keyword or (len(words) == 1 and keyword in ("ENGINE", "TAGS"))
 
 
 def _without_comment(text: str) -> str:

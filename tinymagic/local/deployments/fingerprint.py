@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PLACES = ("file", "lines", "line", "sql_line", "position")
 
 #: Keys of a node's output that are changed by running it, not by defining it.
-_RUNNING = ("paused",)
+_RUNNING = ("paused", "populated", "waiting")
 
 #: What a record's `settings` say about the deployment that made it.
 DEPLOYED = "deployed"

@@ -149,8 +149,8 @@ class Plan:
     @property
     def has_changes(self) -> bool:
         """Whether there is anything to write."""
-        planned = [*self.datasources.values(), *self.pipes.values()]
-        written = any(each.old is None or each.record != each.old for each in planned)
+        written = any(each.old is None or each.record != each.old for each in self.datasources.values())
+        written = written or any(each.old is None or each.record != each.old for each in self.pipes.values())
         gone = self.deleted_datasources or self.deleted_pipes or self.deleted_connections
         return bool(written or gone or self.connections or self.tokens or self.tags is not None)
 

@@ -63,14 +63,12 @@ class Planning:
         self._datasources = {each.name: each for each in catalog.datasources(workspace.id)}
         self._pipes = {each.name: each for each in catalog.pipes(workspace.id)}
         self.plan = Plan()
-        self.problems: list[Problem] = []
+        self.problems = list(project.problems)
+        #: Names of resources that have a problem; what reads them is not tried.
+        self._failed = set(project.broken)
 
     def records(self) -> None:
-        """Make the records of files, and find what the project does not have any more.
-
-        Raises:
-            ProjectInvalid: something cannot be.
-        """
+        """Make the records of files, and find what the project does not have any more."""
         expressions = Expressions(self._around.engine, self._around.gate)
         sizes = {table.name: size for table, size in table_sizes(self._around.engine, self._workspace.database).items()}
         self._find_deleted()
@@ -85,6 +83,7 @@ class Planning:
                 )
             except (ApiError, EvolutionError) as error:
                 self.problems.append(line_of_datasource_error(file, error))
+                self._failed.add(file.name)
             else:
                 self.plan.datasources[file.name] = planned
         for name in self._project.implied:
@@ -98,8 +97,8 @@ class Planning:
                 self.plan.pipes[pipe.name] = planned_pipe(self._workspace, pipe, self._pipes.get(pipe.name))
             except ApiError as error:
                 self.problems.append(problem_of(pipe, error))
+                self._failed.add(pipe.name)
         self._check_targets()
-        self._raise()
 
     def try_out(self, trial: Trial) -> None:
         """Try the plan; outputs of Pipes and Data Sources that they make are put into it.
@@ -108,12 +107,16 @@ class Planning:
             ProjectInvalid: the engine, or a service, refuses something.
         """
         self._try_datasources(trial)
-        self._raise()
         self._try_fillings(trial)
         self._try_pipes(trial)
-        self._raise()
+        self.refuse_problems()
 
-    def _raise(self) -> None:
+    def refuse_problems(self) -> None:
+        """End it when something is wrong.
+
+        Raises:
+            ProjectInvalid: with all that was found.
+        """
         if self.problems:
             raise ProjectInvalid(self.problems)
 
@@ -124,25 +127,29 @@ class Planning:
         project = self._project
         implied = project.implied
         for record in self._datasources.values():
-            if PATH in record.settings and record.name not in project.datasources and record.name not in implied:
+            kept = record.name in project.datasources or record.name in implied or record.name in project.broken
+            if PATH in record.settings and not kept:
                 self.plan.deleted_datasources.append(record)
                 if not self._destructive:
                     message = (
-                        f"The Data Source {record.name!r} is not in the project any more. Deleting it deletes its rows: "
-                        "allow that with allow_destructive_operations=true (--allow-destructive-operations), or put "
-                        "the file back."
+                        f"The Data Source {record.name!r} is not in the project any more. Deleting it deletes its "
+                        "rows: allow that with allow_destructive_operations=true (--allow-destructive-operations), or "
+                        "put the file back."
                     )
                     self.problems.append(Problem(str(record.settings[PATH]), message))
+                    self._failed.add(record.name)
         self.plan.deleted_pipes = [
-            record for record in self._pipes.values() if PATH in record.settings and record.name not in project.pipes
+            record
+            for record in self._pipes.values()
+            if PATH in record.settings and record.name not in project.pipes and record.name not in project.broken
         ]
 
     def _is_taken(self, name: str, file: str, kind: str, is_there: bool) -> bool:
         """Report a name that something of the other kind has and keeps."""
         if not is_there:
             return False
-        deleted = [*self.plan.deleted_datasources, *self.plan.deleted_pipes]
-        if any(each.name == name for each in deleted):
+        deleted = {each.name for each in self.plan.deleted_datasources}
+        if name in deleted | {each.name for each in self.plan.deleted_pipes}:
             return False
         self.problems.append(
             Problem(file, f"There is already a {kind} called {name!r} in the workspace. Choose another name.")
@@ -164,7 +171,8 @@ class Planning:
         """Find copies into what is no Data Source."""
         project = self._project
         deleted = {each.name for each in self.plan.deleted_datasources}
-        known = {*project.datasources, *project.implied, *(name for name in self._datasources if name not in deleted)}
+        known = {*project.datasources, *project.implied, *project.broken}
+        known |= {name for name in self._datasources if name not in deleted}
         for pipe in project.pipes.values():
             for name, line in targets_of(pipe).items():
                 if name not in known and name not in {record.id for record in self._datasources.values()}:
@@ -193,6 +201,7 @@ class Planning:
                 assert planned.file is not None
                 message = f"The Data Source cannot be created: {plain_reason(error.message)}"
                 self.problems.append(problem_of(planned.file, _said(message), "engine", "schema"))
+                self._failed.add(planned.record.name)
 
     def _try_alteration(self, trial: Trial, planned: PlannedDataSource) -> None:
         steps = planned.evolution.alteration if planned.evolution else None
@@ -205,7 +214,7 @@ class Planning:
     def _try_fillings(self, trial: Trial) -> None:
         for planned in self.plan.datasources.values():
             file = planned.file
-            if not planned.is_rebuilt or planned.evolution is None or planned.old is None or file is None:
+            if not planned.is_rebuilt or planned.evolution is None or file is None or file.name in self._failed:
                 continue
             if file.forward_query.strip():
                 self._try_forward_query(trial, planned, file)
@@ -265,14 +274,16 @@ class Planning:
         for name in order:
             trial.catalog.create_pipe(_without_outputs(self.plan.pipes[name]))
         dirty = {each.record.name for each in self.plan.datasources.values() if each.is_new or each.evolution}
-        dirty |= {each.name for each in [*self.plan.deleted_datasources, *self.plan.deleted_pipes]}
+        dirty |= {each.name for each in self.plan.deleted_datasources}
+        dirty |= {each.name for each in self.plan.deleted_pipes}
         dirty |= {name for name in self._project.implied if name not in self._datasources}
-        failed: set[str] = set()
+        failed = self._failed
         for name in order:
             planned = self.plan.pipes[name]
             if planned.is_changed or reads[name] & dirty or set(targets_of(planned.file)) & dirty:
                 dirty.add(name)
-                if reads[name] & failed or not self._try_pipe(trial, planned):
+                blocked = (reads[name] | set(targets_of(planned.file))) & failed
+                if blocked or not self._try_pipe(trial, planned):
                     failed |= {name, *targets_of(planned.file)} - {*self._project.datasources}
                     continue
             trial.catalog.update_pipe(planned.record)
@@ -354,8 +365,8 @@ class Planning:
                     if self._is_broken(pipe, node):
                         continue
                     message = (
-                        f"The Pipe {pipe.name!r}, which is not part of the project, reads {', '.join(sorted(read))} and "
-                        f"would not work any more: {plain_reason(error.message)}"
+                        f"The Pipe {pipe.name!r}, which is not part of the project, reads {', '.join(sorted(read))} "
+                        f"and would not work any more: {plain_reason(error.message)}"
                     )
                     self.problems.append(Problem("", message))
 

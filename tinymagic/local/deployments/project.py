@@ -33,11 +33,18 @@ _KAFKA_COLUMNS = (
 
 @dataclass(frozen=True)
 class Project:
-    """What the files say, by name of the resource."""
+    """What the files say, by name of the resource.
+
+    Attributes:
+        broken: names of resources whose files cannot be used.
+        problems: what is wrong with those.
+    """
 
     datasources: dict[str, DatasourceFile] = field(default_factory=dict)
     pipes: dict[str, PipeFile] = field(default_factory=dict)
     connections: dict[str, ConnectionFile] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
 
     @property
     def implied(self) -> dict[str, str]:
@@ -46,38 +53,39 @@ class Project:
         for pipe in self.pipes.values():
             for node in pipe.nodes:
                 target = node.settings.get("datasource", "")
-                if node.type == "materialized" and target and target not in self.datasources:
+                if node.type == "materialized" and target and target not in {*self.datasources, *self.broken}:
                     found.setdefault(target, pipe.name)
         return found
 
 
 def read_project(files: Sequence[tuple[str, str]]) -> Project:
-    """Read the files of a project.
+    """Read the files of a project; what is wrong in them is found in its `problems`.
 
     Args:
         files: path and text of each; those that are no datafiles may be included by others.
 
     Raises:
-        ProjectInvalid: with everything that is wrong.
+        ProjectInvalid: it is too large.
     """
     if len(files) > MOST_FILES or sum(len(text) for _, text in files) > MOST_BYTES:
         message = f"A project has at most {MOST_FILES:,} files and {MOST_BYTES // 1_000_000} megabytes."
         raise ProjectInvalid([Problem("", message)])
     includes = {path: text for path, text in files if name_and_kind(path)[1] is None}
     project = Project()
-    problems: list[Problem] = []
     for path, text in files:
         if path in includes:
             continue
         try:
             parsed = parse_datafile(text, path, includes=includes)
         except DatafileErrors as errors:
-            problems += [Problem(each.file, each.message, each.line) for each in errors.errors]
+            project.problems.extend(Problem(each.file, each.message, each.line) for each in errors.errors)
+            project.broken.add(name_and_kind(path)[0])
             continue
-        problems += _added(project, parsed)
-    problems += _between(project)
-    if problems:
-        raise ProjectInvalid(problems)
+        found = _added(project, parsed)
+        if found:
+            project.problems.extend(found)
+            project.broken.add(parsed.name)
+    project.problems.extend(_between(project))
     return project
 
 

@@ -158,9 +158,8 @@ class Switch:
         self._create(new, trial.table(planned.record.name), planned.record)
         if planned.filling is not None:
             self._fill(workspace, new, planned.filling)
-        elif planned.old is not None and planned.old.engine.get("engine") != "Null" and self._count(table):
-            if planned.record.engine.get("engine") != "Null":
-                raise Conflict(f"Rows have come into {planned.record.name!r} during the deployment. Deploy again.")
+        elif "Null" not in (_engine(planned.old), _engine(planned.record)) and self._count(table):
+            raise Conflict(f"Rows have come into {planned.record.name!r} during the deployment. Deploy again.")
         self._keep_quarantine(table.quarantine, new.quarantine)
         pairs = [(table, new), (table.quarantine, new.quarantine)]
         return {"exchanges": [(old.name, other.name, self._datasources.table_uuid(old)) for old, other in pairs]}
@@ -232,3 +231,7 @@ class Switch:
         for each in plan.deleted_datasources:
             table = Table(workspace.database, each.name)
             self._loader.discard(table, table.quarantine)
+
+
+def _engine(record: DataSourceRecord | None) -> str:
+    return str(record.engine.get("engine", "")) if record else ""

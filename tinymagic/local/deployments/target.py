@@ -148,7 +148,7 @@ def line_of_datasource_error(file: DatasourceFile, error: Exception) -> Problem:
 def _said(old: DataSourceRecord, digest: str) -> bool:
     """Say whether an earlier deployment read another file than this one."""
     before = old.settings.get(DEPLOYED)
-    return bool(before) and before.get("file") != digest
+    return before is not None and before.get("file") != digest
 
 
 def _blank(workspace: Workspace, name: str) -> DataSourceRecord:

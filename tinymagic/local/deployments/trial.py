@@ -10,29 +10,36 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import EngineError, quote_identifier
 from tinymagic.local.ingest.settings import OWN_SQL_SETTINGS
 from tinymagic.local.ingest.table import Table
 from tinymagic.local.pipes.composition import Composer
+from tinymagic.local.services.connections import ConnectionsService
 from tinymagic.local.services.copies import Copies
 from tinymagic.local.services.copy_runs import CopyRuns
 from tinymagic.local.services.datasources import DataSourcesService
 from tinymagic.local.services.jobs import JobsService
 from tinymagic.local.services.materializations import Materializations
+from tinymagic.local.services.materialized_views import MaterializedViews
 from tinymagic.local.services.operations import OperationsLog
 from tinymagic.local.services.pipes import PipesService
 from tinymagic.local.services.schedules import Schedules
+from tinymagic.local.services.sink_runs import SinkRuns
+from tinymagic.local.services.sinks import Sinks
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from tinymagic.local.catalog import DataSourceRecord, Workspace
     from tinymagic.local.engine import Engine
     from tinymagic.local.limits import Limits
-    from tinymagic.local.pipes.composition import Secrets
     from tinymagic.local.pipes.outputs import Output
+    from tinymagic.local.secret_box import SecretBox
     from tinymagic.local.service_datasources.log import ServiceLog
+    from tinymagic.local.services.variables import VariablesService
     from tinymagic.local.sql.gate import SqlGate
 
 _PREFIX = "_tm_trial_"
@@ -50,6 +57,7 @@ class Surroundings:
         datasources: knows what other workspaces share.
         service_log: the service Data Sources.
         variables: the secrets of templates.
+        box: seals settings of connections.
         composer: composes statements over what is there now.
     """
 
@@ -59,7 +67,8 @@ class Surroundings:
     limits: Limits
     datasources: DataSourcesService
     service_log: ServiceLog
-    variables: Secrets
+    variables: VariablesService
+    box: SecretBox
     composer: Composer
 
 
@@ -76,6 +85,7 @@ class Trial:
     Attributes:
         catalog: the records as they shall be.
         workspace: with the trial's own database.
+        connections: makes their records.
         composer: composes statements over them.
         outputs: makes outputs of nodes.
     """
@@ -92,9 +102,10 @@ class Trial:
         self.composer = Composer(
             around.engine, around.gate, self.catalog, around.datasources, around.service_log, around.variables
         )
+        self.connections = ConnectionsService(self.catalog, around.box, around.variables)
         self.outputs: dict[str, Output] = self._make_outputs()
 
-    def __enter__(self) -> Trial:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,15 +152,18 @@ class Trial:
         self._engine.execute(f"CREATE TABLE IF NOT EXISTS {table.sql} AS {Table(workspace.database, name).sql}")
         return table
 
-    def _make_outputs(self) -> dict[str, Any]:
-        around = self._around
+    def _make_outputs(self) -> dict[str, Output]:
+        around, datasources = self._around, self._datasources
         # These are given jobs and schedules that nobody starts: a trial runs nothing.
-        jobs = JobsService(self.catalog, self._engine)
+        jobs, schedules = JobsService(self.catalog, self._engine), Schedules(self.catalog)
         pipes = PipesService(self.catalog, self.composer)
-        runs = CopyRuns(self._datasources, self.composer, jobs, OperationsLog(None), around.service_log)
-        copies = Copies(self._datasources, self.composer, pipes, jobs, Schedules(self.catalog), runs)
-        views = Materializations(self._datasources, self.composer, around.gate)
-        return {"copy": copies, "materialized": views}
+        copy_runs = CopyRuns(datasources, self.composer, jobs, OperationsLog(None), around.service_log)
+        sink_runs = SinkRuns(datasources, self.connections, self.composer, jobs, around.service_log)
+        # Each enters itself there.
+        Copies(datasources, self.composer, pipes, jobs, schedules, copy_runs)
+        Sinks(self.connections, self.composer, pipes, jobs, schedules, sink_runs)
+        Materializations(datasources, pipes, MaterializedViews(datasources, self.composer, around.gate))
+        return pipes.outputs
 
 
 def drop_leftovers(engine: Engine) -> None:

@@ -6,6 +6,7 @@ several says counts more than what the others say.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 #: What the API itself reads, so that it is no parameter of a template even where one uses it.
 _OF_THE_API = frozenset(["token", "job_timestamp"])
+
+#: A template that asks whether it was given a parameter. The metadata does not tell it of those with a type.
+_DEFINED_RE = re.compile(r"\bdefined\(\s*(\w+)\s*\)")
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,18 @@ def endpoint_parameters(texts: Iterable[str]) -> list[Parameter]:
         ['a', 'b']
     """
     uses: dict[str, list[dict[str, Any]]] = {}
+    asked_about: set[str] = set()
     for text in texts:
         try:
             entries = parameter_metadata(text)
         except TemplateError:
             continue
+        if entries:
+            asked_about.update(_DEFINED_RE.findall(text))
         for entry in entries:
             if isinstance(entry["name"], str) and entry["name"] not in _OF_THE_API:
                 uses.setdefault(entry["name"], []).append(entry)
-    return [_merged(name, entries) for name, entries in uses.items()]
+    return [_merged(name, entries, name in asked_about) for name, entries in uses.items()]
 
 
 def as_text(value: Any) -> str:
@@ -80,7 +87,7 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def _merged(name: str, entries: list[dict[str, Any]]) -> Parameter:
+def _merged(name: str, entries: list[dict[str, Any]], is_asked_about: bool) -> Parameter:
     # A bare use or a helper's has neither type nor default of its own to tell.
     typed = [each for each in entries if "used_in" not in each and (each["type"], each["default"]) != ("String", None)]
     first = (typed or entries)[0]
@@ -90,8 +97,8 @@ def _merged(name: str, entries: list[dict[str, Any]]) -> Parameter:
 
     default, required = said("default"), said("required")
     if not isinstance(required, bool):
-        # Where a helper asks about it, as defined() does, the template can probably do without.
-        required = default is None and not any("used_in" in each for each in entries)
+        # What asks whether it is there can probably do without.
+        required = default is None and not is_asked_about and not any("used_in" in each for each in entries)
     enum = said("enum")
     return Parameter(
         name=name,

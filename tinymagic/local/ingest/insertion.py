@@ -93,7 +93,7 @@ class Insertion:
             return unfinished_sentence()
         finally:
             if not kept:
-                self._loader.discard(staged)
+                (self._loader.discard_soon if has_views else self._loader.discard)(staged)
 
 
 @contextmanager

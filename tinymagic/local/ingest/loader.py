@@ -25,6 +25,7 @@ from tinymagic.local.tables.schema import QUARANTINE_COLUMNS, Column
 from tinymagic.local.tables.type_names import type_name
 
 from .feeding import Feeding, keeps_rows
+from .leftovers import Leftovers
 from .moves import Moves
 from .rebuilding import Rebuilding
 from .settings import ANY_PARTITIONS as ANY_PARTITIONS
@@ -90,6 +91,7 @@ class Loader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._moves = Moves(engine, STAGING_DATABASE)
+        self._leftovers = Leftovers(self.discard)
         #: Tells the materialized views that hang on a table.
         self.views: Callable[[Table], Sequence[View]] = _no_views
         #: Tells those that fill a table.
@@ -117,6 +119,15 @@ class Loader:
                 self.drop(table)
             except (EngineError, DiskFull, EngineEnding) as error:
                 logger.warning("A staging table could not be dropped: %s", type(error).__name__)
+
+    def discard_soon(self, *tables: Table) -> None:
+        """Like `discard`, without waiting for it."""
+        if tables:
+            self._leftovers.add(*tables)
+
+    def close(self) -> None:
+        """End what goes on in the background."""
+        self._leftovers.close()
 
     def empty(self, *tables: Table) -> None:
         """Remove all rows."""
@@ -205,7 +216,7 @@ class Loader:
             feeding.evaluate(lenient=lenient)
             yield feeding
         finally:
-            self.discard(*feeding.staged_by_views)
+            self.discard_soon(*feeding.staged_by_views)
 
     @contextmanager
     def rebuilding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tinymagic.local.engine import quote_identifier
@@ -11,6 +12,7 @@ from tinymagic.local.tables.type_names import DATES, TypeName, type_name, withou
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_NAME_RE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STATES = ("AggregateFunction", "SimpleAggregateFunction")
 _TEXTS = ("String", "FixedString", "Enum8", "Enum16")
 
@@ -64,10 +66,14 @@ def target_engine(
     # What is selected beside the states but not a key of GROUP BY by name is the same thing under another name.
     chosen = [name for name in keys if name in plain]
     chosen += [name for name in plain if name not in chosen]
-    options["engine_sorting_key"] = ", ".join(map(quote_identifier, chosen)) or "tuple()"
+    options["engine_sorting_key"] = ", ".join(map(_written, chosen)) or "tuple()"
     if any("Nullable(" in types[name] for name in chosen) and not options.get("engine_settings"):
         options["engine_settings"] = "allow_nullable_key = 1"
     return options
+
+
+def _written(name: str) -> str:
+    return name if _NAME_RE.fullmatch(name) else quote_identifier(name)
 
 
 def _fits(found: TypeName, wanted: TypeName) -> bool:

@@ -239,6 +239,8 @@ class Composer:
         try:
             return self.columns(workspace, composed)
         except EngineError as error:
+            if copying and error.name in _ELSEWHERE_ERRORS and composed.reads_elsewhere:
+                return []  # It is kept; a run says that this server reads from nowhere else.
             if is_template(node.sql) or composed.pipes - {pipe.id} or len(pipe.nodes) > 1:
                 with suppress(ApiError, EngineError):
                     return self.columns(workspace, self.node(workspace, pipe, node, copying=copying))

@@ -1,4 +1,4 @@
-"""``/v0/connectors``: connections to other services; ``/v0/integrations``: what they would need at AWS (``sinks.md``)."""
+"""``/v0/connectors``: connections to other services; ``/v0/integrations``: what they need at AWS (``sinks.md``)."""
 
 from __future__ import annotations
 

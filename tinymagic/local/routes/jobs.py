@@ -55,16 +55,16 @@ async def retry(request: Request, access: Access) -> Response:
 def _record(service: JobsService, request: Request, access: Access) -> JobRecord:
     record = service.get(access.workspace, request.path_params["job_id"])
     if not _may_see(access, record):
-        raise Forbidden("The token may see only the import jobs that it started itself.")
+        raise Forbidden("The token may see only the jobs that it started itself.")
     return record
 
 
 def _may_see(access: Access, job: JobRecord) -> bool:
-    """Who creates Data Sources sees all jobs, who creates Pipes those of Pipes, who appends the imports it started."""
+    """Who creates Data Sources sees all jobs, who creates Pipes those of Pipes, who appends what it started itself."""
     if access.allows("DATASOURCES:CREATE"):
         return True
-    if job.kind == "import":
-        return job.token_id == access.token.id
+    if job.kind in ("import", "copy") and job.token_id == access.token.id:
+        return True
     return job.kind in _JOBS_OF_PIPES and access.allows("PIPES:CREATE")
 
 

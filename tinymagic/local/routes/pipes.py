@@ -14,6 +14,7 @@ from tinymagic.local.pipes.definitions import PIPES_PAGE
 from tinymagic.local.views.pipe import pick
 
 from .forms import parameters, text
+from .materializations import shown_extra
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -73,7 +74,7 @@ async def create(request: Request, access: Access) -> Response:
         fields={key: value for key, value in asked.items() if key not in _OWN},
         access=access,
     )
-    return json_response({**await _whole(request, access, made.pipe), **made.extra})
+    return json_response({**await _whole(request, access, made.pipe), **shown_extra(services, made.extra, request)})
 
 
 async def show(request: Request, access: Access) -> Response:
@@ -144,7 +145,12 @@ async def add_node(request: Request, access: Access) -> Response:
         ignore_sql_errors=flag(asked, "ignore_sql_errors"),
         access=access,
     )
-    return json_response({**await in_thread(services.pipes.describe_node, access.workspace, made), **extra})
+    return json_response(
+        {
+            **await in_thread(services.pipes.describe_node, access.workspace, made),
+            **shown_extra(services, extra, request),
+        }
+    )
 
 
 async def update_node(request: Request, access: Access) -> Response:

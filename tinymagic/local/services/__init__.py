@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tinymagic.local.deployments.trial import Surroundings
 from tinymagic.local.pipes.composition import Composer
 from tinymagic.local.rates import Rates
 from tinymagic.local.secret_box import SecretBox
@@ -15,12 +16,14 @@ from tinymagic.local.service_datasources.log import ServiceLog
 from tinymagic.local.sql.gate import SqlGate
 
 from .analyze import AnalyzeService
+from .connections import ConnectionsService
 from .copies import Copies
 from .copy_runs import CopyRuns
 from .datasource_changes import DataSourceChanges
 from .datasources import DataSourcesService
 from .deletions import Deletions
 from .dependencies import Dependencies
+from .deployments import DeploymentsService
 from .endpoints import EndpointsService
 from .events import EventsService
 from .importing import ImportService
@@ -32,6 +35,8 @@ from .pipes import PipesService
 from .populating import Populating
 from .query import QueryService
 from .schedules import Schedules
+from .sink_runs import SinkRuns
+from .sinks import Sinks
 from .sql_tools import SqlToolsService
 from .tokens import TokensService
 from .variables import VariablesService
@@ -61,6 +66,8 @@ class Services:
     pipes: PipesService
     schedules: Schedules
     copies: Copies
+    connections: ConnectionsService
+    sinks: Sinks
     query: QueryService
     endpoints: EndpointsService
     datasources: DataSourcesService
@@ -76,6 +83,7 @@ class Services:
     service_log: ServiceLog
     sql_tools: SqlToolsService
     rates: Rates
+    deployments: DeploymentsService
 
     @classmethod
     def build(
@@ -102,7 +110,11 @@ class Services:
         changes.dependencies = Dependencies(datasources, pipes, views)
         query = QueryService(engine, composer, limits, service_log)
         schedules = Schedules(catalog)
+        connections = ConnectionsService(catalog, secret_box, variables)
+        sink_runs = SinkRuns(datasources, connections, composer, jobs, service_log)
         copy_runs = CopyRuns(datasources, composer, jobs, operations, service_log)
+        populating = Populating(datasources, pipes, views, materializations, jobs, operations)
+        around = Surroundings(engine, catalog, gate, limits, datasources, service_log, variables, secret_box, composer)
         services = cls(
             engine=engine,
             catalog=catalog,
@@ -116,6 +128,8 @@ class Services:
             pipes=pipes,
             schedules=schedules,
             copies=Copies(datasources, composer, pipes, jobs, schedules, copy_runs),
+            connections=connections,
+            sinks=Sinks(connections, composer, pipes, jobs, schedules, sink_runs),
             query=query,
             endpoints=EndpointsService(composer, query),
             datasources=datasources,
@@ -124,13 +138,14 @@ class Services:
             deletions=Deletions(datasources, jobs, operations),
             dependencies=changes.dependencies,
             materializations=materializations,
-            populating=Populating(datasources, pipes, views, materializations, jobs, operations),
+            populating=populating,
             jobs=jobs,
             events=EventsService(engine, catalog, limits, datasources, service_log),
             analyze=AnalyzeService(engine, datasources.spool, limits),
             service_log=service_log,
             sql_tools=SqlToolsService(gate),
             rates=Rates(limits),
+            deployments=DeploymentsService(around, pipes, schedules, populating),
         )
         schedules.start()
         return services

@@ -4,15 +4,16 @@ What the embedded server knows to be harmless of a connection's settings is kept
 sealed by `SecretBox` and never shown. Settings may name Environment Variables, as they stand in a ``.connection`` file:
 ``{{ tb_secret("name") }}`` is filled in when the connection is used.
 
-An S3 connection has ``s3_access_key_id``, ``s3_secret_access_key`` and ``s3_region``; for a service that is not AWS also
-``s3_endpoint``, for instance ``http://127.0.0.1:9000``. What an administrator names there is reached, wherever it is.
+An S3 connection has ``s3_access_key_id``, ``s3_secret_access_key`` and ``s3_region``; for a service that is not AWS
+also ``s3_endpoint``, for instance ``http://127.0.0.1:9000``. What an administrator names there is reached, wherever it
+is. Without it, ``AWS_ENDPOINT_URL_S3`` of the server's environment holds, as for Amazon's own programs.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import threading
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ from tinymagic.local.template.secrets import filled_setting
 from tinymagic.names import NAME_RE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tinymagic.local.catalog import Catalog, PipeRecord, Workspace
     from tinymagic.local.secret_box import SecretBox
 
@@ -41,13 +44,16 @@ S3_SERVICES = ("s3", "s3_iamrole")
 #: Where an S3-compatible service is, under the names that people give it.
 ENDPOINT_KEYS = ("s3_endpoint", "s3_endpoint_url", "endpoint_url", "endpoint")
 
+#: And where for connections that do not say.
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_S3"
+
 #: Settings that may be shown. All others may be secrets, so they are sealed.
 _SHOWN = frozenset(
     """
     s3_region s3_arn s3_iamrole_arn s3_iamrole_region s3_iamrole_external_id region role_arn
     s3_endpoint s3_endpoint_url endpoint_url endpoint
-    gcs_region gcs_hmac_region kafka_bootstrap_servers kafka_security_protocol kafka_sasl_mechanism kafka_auto_offset_reset
-    kafka_schema_registry_auth_type description
+    gcs_region gcs_hmac_region kafka_bootstrap_servers kafka_security_protocol kafka_sasl_mechanism
+    kafka_auto_offset_reset kafka_schema_registry_auth_type description
     """.split()
 )
 
@@ -59,6 +65,9 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "kafka": (("kafka_bootstrap_servers", "bootstrap_servers"),),
 }
+
+#: A role at AWS, with which a connection needs no key of its own.
+_ROLES = ("s3_arn", "s3_iamrole_arn", "role_arn")
 
 
 class ConnectionsService:
@@ -233,7 +242,7 @@ def endpoint_of(values: Mapping[str, str]) -> str:
     Raises:
         BadRequest: it is no URL.
     """
-    found = next((values[key] for key in ENDPOINT_KEYS if values.get(key)), "")
+    found = value_of(values, ENDPOINT_KEYS) or os.environ.get(ENDPOINT_VARIABLE, "").strip()
     return checked_endpoint(found) if found else ""
 
 
@@ -260,7 +269,7 @@ def _checked_settings(service: str, settings: Mapping[str, Any]) -> dict[str, st
     if sum(len(value.encode("utf-8", "replace")) for value in texts.values()) > _MOST_BYTES:
         raise BadRequest(f"The settings of a connection have at most {_MOST_BYTES} bytes.", documentation=SINKS_PAGE)
     missing = [names[0] for names in _NEEDED.get(service, ()) if not value_of(texts, names)]
-    if missing:
+    if missing and not value_of(texts, _ROLES):
         raise BadRequest(
             f"A connection of the service {service!r} needs {' and '.join(missing)}.", documentation=SINKS_PAGE
         )

@@ -39,6 +39,7 @@ MODES = ("append", "replace")
 _TARGET = ("target_datasource", "copy_target_datasource")
 _SCHEDULE = ("schedule_cron", "copy_schedule")
 _MODE = ("mode", "copy_mode")
+_WORKSPACE = ("target_workspace", "copy_target_workspace")
 
 #: Parameters of a run that are not for the template.
 _OWN_PARAMETERS = ("_mode", "token", "on_demand_compute", "_execution_type", "from", "cli_version")
@@ -86,6 +87,11 @@ class Copies:
             Forbidden: the token may not append to the target.
         """
         old = node.output if node.type == "copy" else {}
+        place = _given(fields, _WORKSPACE)
+        if place and place not in (workspace.id, workspace.name):
+            raise BadRequest(
+                f"A copy stays in its workspace: {place[:80]!r} is not {workspace.name!r}.", documentation=PIPES_PAGE
+            )
         target = self._target(workspace, _given(fields, _TARGET), old)
         if access is not None:
             access.require("DATASOURCES:APPEND", target.name)
@@ -95,13 +101,13 @@ class Copies:
         self._check_node(workspace, pipe, node, target)
         output = {
             "datasource": target.id,
+            "workspace": workspace.id,
             "mode": mode,
             "schedule_cron": schedule,
             # A new schedule runs; the same one stays as it is.
             "paused": bool(old.get("paused")) and schedule == old.get("schedule_cron"),
         }
-        tags = {**node.tags, "copy_target_datasource": target.id, "copy_target_workspace": workspace.id}
-        made = replace(node, type="copy", output=output, tags=tags)
+        made = replace(node, type="copy", output=output)
         described = self._datasources.get(workspace, target.id)
         return made, {"datasource": described, "created_datasource": False}
 
@@ -161,9 +167,7 @@ class Copies:
             node = self._pipes.node(pipe, node_name)
             if node.type != "copy":
                 raise BadRequest(f"The node '{node.name}' is no copy.", documentation=PIPES_PAGE)
-            own = ("copy_target_datasource", "copy_target_workspace")
-            plain = replace(node, tags={key: value for key, value in node.tags.items() if key not in own})
-            written = self._pipes.clear_output(workspace, pipe, plain)
+            written = self._pipes.clear_output(workspace, pipe, node)
         self._schedules.changed()
         return written
 

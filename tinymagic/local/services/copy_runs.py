@@ -274,7 +274,7 @@ class CopyRuns:
     @contextmanager
     def _watched(self, job: RunningJob) -> Iterator[None]:
         """Tell the job meanwhile how far the engine is with its statement."""
-        done = threading.Event()
+        done, telling = threading.Event(), threading.Lock()
 
         def watch() -> None:
             sql = (
@@ -287,16 +287,16 @@ class CopyRuns:
                     [[part]] = self._engine.rows(sql, parameters={"job": job.record.id})
                 except Exception:  # The engine ends, or the disk is full: the statement itself will say so.
                     return
-                if part and not done.is_set():
-                    job.progress(90.0 * float(part))
+                with telling:
+                    if part and not done.is_set():
+                        job.progress(90.0 * float(part))
 
-        watcher = threading.Thread(target=watch, name="copy-progress", daemon=True)
-        watcher.start()
+        threading.Thread(target=watch, name="copy-progress", daemon=True).start()
         try:
             yield
         finally:
-            done.set()
-            watcher.join()
+            with telling:  # A busy engine may be slow to tell; nobody waits for that.
+                done.set()
 
     def _converts(self, found: str, wanted: str) -> bool:
         """Ask the engine whether an INSERT would make values of one type out of those of another."""

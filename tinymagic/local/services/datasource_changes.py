@@ -13,7 +13,7 @@ from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
 from tinymagic.local.flags import flag
 from tinymagic.local.ingest.feeding import VIEW_SETTINGS, create_like
 from tinymagic.local.ingest.imports import DATASOURCES_PAGE, plain_reason
-from tinymagic.local.ingest.loader import Table
+from tinymagic.local.ingest.loader import Table, staging_table
 from tinymagic.local.tables.alteration import AlterationError, alter_columns, alter_indexes
 from tinymagic.local.tables.definition import check_columns, index_definition, read_indexes, read_schema
 from tinymagic.local.tables.schema import parse_schema, print_schema
@@ -297,14 +297,13 @@ class DataSourceChanges:
         for view in [*loader.views(table), *loader.views_into(table)]:
             if view.problem:
                 continue
-            into = Table("_tm_staging", f"trial_{time.monotonic_ns():x}")
-            is_source = view.source == table
+            into, rows = staging_table(), staging_table()
+            keeps_rows = loader.keeps_rows(view.source)
             try:
-                create_like(self._engine, into, view.target if is_source else trial, keeps_rows=view.keeps_rows)
-                rows = trial if is_source else view.source
-                statement = view.insertion(into, rows, every=rows)
+                create_like(self._engine, into, view.target if view.source == table else trial)
+                create_like(self._engine, rows, trial if view.source == table else view.source, keeps_rows=keeps_rows)
                 self._engine.execute(
-                    f"EXPLAIN {statement}",
+                    view.insertion(into, rows, every=rows),
                     database=table.database,
                     settings={**VIEW_SETTINGS, **view.settings},
                     parameters=view.parameters,
@@ -313,7 +312,7 @@ class DataSourceChanges:
                 reason = f"the materialized view '{view.name}' would fail. {plain_reason(error.message)}"
                 raise EngineError(error.code, error.name, reason) from error
             finally:
-                loader.discard(into)
+                loader.discard(into, rows)
 
     def _carry_out(self, workspace: Workspace, record: DataSourceRecord, **pending: Any) -> DataSourceRecord:
         begun = self._datasources.begin(record, **pending)

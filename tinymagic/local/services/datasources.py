@@ -102,7 +102,8 @@ class DataSourcesService:
         self.repair()
 
     def close(self) -> None:
-        """Remove the folder of uploads."""
+        """Remove the folder of uploads, and staging tables that nobody needs any more."""
+        self.loader.close()
         self.spool.close()
 
     def repair(self) -> None:

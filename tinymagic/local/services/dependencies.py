@@ -60,15 +60,15 @@ class Dependencies:
             if readers:
                 raise Conflict(
                     f"The Data Source '{record.name}' can not be deleted: it has downstream dependencies. "
-                    f"{_listed(readers)} read it. Delete or change those first.",
+                    f"It is read by {_listed(readers)}. Delete or change those first.",
                     documentation=DATASOURCES_PAGE,
                 )
             filling = self._fillers(workspace, record)
             if filling and not force:
-                nodes = ", ".join(f"'{pipe.name}' (node '{node.name}')" for pipe, node in filling)
+                nodes = " and ".join(f"the node '{node.name}' of the pipe '{pipe.name}'" for pipe, node in filling)
                 raise Conflict(
-                    f"The Data Source '{record.name}' can not be deleted: it has upstream dependencies. The pipes "
-                    f"{nodes} fill it. Add force=true to unlink them and delete it.",
+                    f"The Data Source '{record.name}' can not be deleted: it has upstream dependencies. It is "
+                    f"filled by {nodes}. Add force=true to unlink and delete it.",
                     documentation=DATASOURCES_PAGE,
                 )
             for pipe_id, node_id in [(pipe.id, node.id) for pipe, node in filling]:
@@ -86,8 +86,8 @@ class Dependencies:
         readers = self.readers(workspace, record)
         if readers:
             raise Conflict(
-                f"The Data Source '{record.name}' can not be renamed: {_listed(readers)} read it by its name. Change "
-                "those first.",
+                f"The Data Source '{record.name}' can not be renamed: it is read by its name by {_listed(readers)}. "
+                "Change those first.",
                 documentation=DATASOURCES_PAGE,
             )
 

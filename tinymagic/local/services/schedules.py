@@ -173,7 +173,7 @@ class Schedules:
 
     def _scheduled(self) -> Iterator[tuple[Workspace, PipeRecord, Node]]:
         for workspace in self._catalog.workspaces():
-            if workspace.closing:
+            if workspace.closing or workspace.main:  # A branch is for trying things; nothing runs there by itself.
                 continue
             for pipe in self._catalog.pipes(workspace.id):
                 for node in pipe.nodes:

@@ -145,11 +145,6 @@ class VariablesService(Secrets):
         with self._lock:
             self._catalog.delete_variable(self._record(workspace, name).id)
 
-    def copy_all(self, origin: Workspace, target: Workspace) -> None:
-        """Give a new branch the variables of its workspace, with their values; from then on they are its own."""
-        for record in self._catalog.variables(origin.id):
-            self._catalog.create_variable(replace(record, id=new_id(), workspace_id=target.id))
-
     def _record(self, workspace: Workspace, name: str) -> VariableRecord:
         record = self._catalog.variable(workspace.id, name)
         if record is None:

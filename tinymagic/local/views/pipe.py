@@ -52,7 +52,7 @@ def describe_node(node: Node, dependencies: Sequence[str]) -> dict[str, Any]:
         "description": node.description or None,
         "materialized": node.output.get("datasource") if node.type == "materialized" else None,
         "cluster": None,
-        "tags": node.tags,
+        "tags": {**node.tags, **_copy_tags(node)},
         "created_at": node.created_at,
         "updated_at": node.updated_at,
         "version": 0,
@@ -83,6 +83,14 @@ def pick(described: dict[str, Any], attrs: str, node_attrs: str) -> dict[str, An
 
 def _words(text: str) -> set[str]:
     return {word.strip() for word in text.split(",") if word.strip()}
+
+
+def _copy_tags(node: Node) -> dict[str, Any]:
+    """Return the tags by which clients find the target of a copy."""
+    if node.type != "copy":
+        return {}
+    output = node.output
+    return {"copy_target_datasource": output.get("datasource"), "copy_target_workspace": output.get("workspace")}
 
 
 def _parameters(sql: str) -> list[dict[str, Any]]:

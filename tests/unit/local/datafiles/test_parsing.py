@@ -209,6 +209,7 @@ class TestDatasource:
             ('ENGINE_SORTING_KEY "concat("a","b")"', 'concat("a","b")'),
             ("ENGINE_SORTING_KEY >\n    a,\n    b", "a, b"),
             ("engine_sorting_key tuple()", "tuple()"),
+            ("SORTING_KEY a", "a"),
         ],
     )
     def test_engine_options(self, line: str, expected: str) -> None:
@@ -239,6 +240,7 @@ class TestDatasource:
             (f"{SCHEMA}\nENGIN MergeTree\n", 4, "Did you mean ENGINE?"),
             (f"{SCHEMA}\nIMPORT_FOO x\n", 4, "IMPORT_FOO is not a valid option in datasource files."),
             (f"{SCHEMA}\nSQL >\n    SELECT 1\n", 4, "SQL is not a valid option in datasource files."),
+            (f"SETTINGS a=1\n{SCHEMA}", 1, "use ENGINE_SETTINGS instead"),
             (f"{SCHEMA}\nENGINE\n", 4, "ENGINE has no value"),
             (f"TOKEN t\n{SCHEMA}", 1, "TOKEN takes two params"),
             (f"TOKEN t WRITE\n{SCHEMA}", 1, "Invalid permission: WRITE. Only READ and APPEND are supported"),
@@ -368,6 +370,20 @@ class TestPipe:
         """The type stands before or after the SQL, in capitals or not."""
         for text in (f"{NODE}{line}\n", f"{NODE}\n\n{line}\n\n\n# end", f"NODE n\n{line}\nSQL >\n    SELECT 1\n"):
             assert pipe(text).nodes[0].type == "endpoint"
+
+    def test_settings_after_sql_at_the_margin(self) -> None:
+        """What a node needs is found after SQL without indentation, whatever the values look like."""
+        found = pipe(
+            "DESCRIPTION >\nInclude all of it\nToken usage\n\n"
+            "NODE n\nSQL >\nSELECT 1\nTYPE materialized\nDATASOURCE d\n"
+            "ENGINE MergeTree\nENGINE_PARTITION_KEY\nENGINE_SORTING_KEY (a, b)\n\n"
+            "NODE m\nSQL >\nSELECT 2\nTYPE copy\nTARGET_DATASOURCE d\nCOPY_SCHEDULE */5 * * * *\n"
+        )
+        assert found.description == "Include all of it\nToken usage"
+        assert [node.sql for node in found.nodes] == ["SELECT 1", "SELECT 2"]
+        engine = {"engine": "MergeTree", "engine_sorting_key": "(a, b)"}
+        assert found.nodes[0].settings == {"datasource": "d", **engine}
+        assert found.nodes[1].settings == {"target_datasource": "d", "copy_schedule": "*/5 * * * *"}
 
     def test_sink(self) -> None:
         """The settings of a sink are kept under their names."""

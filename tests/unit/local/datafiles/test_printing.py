@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tinymagic.local.datafiles.model import ConnectionFile, DatasourceFile, Node
 from tinymagic.local.datafiles.parsing import parse_datafile
 from tinymagic.local.datafiles.printing import connection_text, datasource_text, pipe_text
 from tinymagic.local.tables.schema import Column, print_schema
+
+PROJECTS = Path(__file__).parents[3] / "projects"
 
 # Words that mean something in datafiles, SQL and templates, so that they meet in every combination.
 WORDS = (
@@ -136,6 +139,17 @@ class TestRoundTrip:
         text = connection_text(file)
         assert parse_datafile(text, "k.connection") == file, text
 
+    def test_projects(self) -> None:
+        """Every datafile of the projects that are kept for tests is read, printed, and read again as the same."""
+        printers = {DatasourceFile: datasource_text, PipeFile: pipe_text, ConnectionFile: connection_text}
+        includes = {str(path.relative_to(PROJECTS)): path.read_text() for path in PROJECTS.rglob("*.incl")}
+        paths = [path for path in sorted(PROJECTS.rglob("*.*")) if path.suffix[1:] in KEYWORDS]
+        assert len(paths) > 50
+        for path in paths:
+            name = str(path.relative_to(PROJECTS))
+            parsed = parse_datafile(path.read_bytes().decode(), name, includes=includes)
+            assert parse_datafile(printers[type(parsed)](parsed), name) == parsed, name  # type: ignore[operator]
+
 
 class TestForm:
     def test_datasource(self) -> None:
@@ -153,7 +167,7 @@ class TestForm:
             settings={"kafka_topic": "t", "kafka_group_id": "# g"},
         )
         assert datasource_text(file) == (
-            'VERSION 2\n\nTOKEN "r" READ\nTOKEN "w" APPEND\n\nTAGS "x, y"\n\nDESCRIPTION >\n    One\n\n    Two\n\n'
+            'VERSION 2\n\nDESCRIPTION >\n    One\n\n    Two\n\nTOKEN "r" READ\nTOKEN "w" APPEND\n\nTAGS "x, y"\n\n'
             "SCHEMA >\n    `a` Int32 `json:$.a`,\n    `b` String DEFAULT ''\n\n"
             "INDEXES >\n    i a TYPE minmax GRANULARITY 1\n\n"
             "ENGINE MergeTree\nENGINE_SORTING_KEY a, b\nENGINE_TTL a + toIntervalDay(1)\n\n"
@@ -186,7 +200,7 @@ class TestForm:
             tokens=(TokenLine("r", "READ"),),
         )
         assert pipe_text(file) == (
-            'TOKEN "r" READ\n\nDESCRIPTION >\n    The Pipe\n\n'
+            'DESCRIPTION >\n    The Pipe\n\nTOKEN "r" READ\n\n'
             "NODE one\nDESCRIPTION >\n    First\n\nSQL >\n    %\n    SELECT 1\n      + 1\n\n"
             "NODE two\nSQL >\n    SELECT 2\n\nTYPE ENDPOINT\n\n"
             "NODE three\nSQL >\n    SELECT 3\n\nTYPE COPY\nTARGET_DATASOURCE d\nCOPY_MODE append\n"

@@ -1,0 +1,208 @@
+"""Killing the server while rows arrive in a Data Source with views: afterwards each target is what its view makes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from tinymagic import local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROUNDS = 12
+WRITERS = 3
+SCHEMA = "batch Int64 `json:$.batch`, n Int32 `json:$.n`"
+
+#: Rows of a batch; those for "parts" go to eight partitions.
+SIZES = (1, 30, 3_000)
+
+#: Pipe -> source, SQL, target. "sums" is filled by two of them, and "chained" hangs on it.
+VIEWS = {
+    "crash_flat_mv": ("SELECT batch, count() AS c, sum(n) AS s FROM flat GROUP BY batch", "sums"),
+    "crash_parts_mv": ("SELECT batch, count() AS c, sum(n) AS s FROM parts GROUP BY batch", "sums"),
+    "crash_odd_mv": ("SELECT batch, n FROM flat WHERE n % 2 = 1", "odd"),
+    "crash_chain_mv": ("SELECT batch, c * 2 AS double FROM sums", "chained"),
+}
+
+
+class Client:
+    """Raw HTTP to a server with its administrator token."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = local.start(path=folder, port=0, with_parent=True)
+        token = requests.get(f"{self.server.host}/tokens", timeout=10).json()["workspace_admin_token"]
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def post(self, path: str, **arguments: Any) -> requests.Response:
+        """Send a POST; any answer but a success is an error."""
+        reply = requests.post(f"{self.server.host}{path}", headers=self.headers, timeout=60, **arguments)
+        reply.raise_for_status()
+        return reply
+
+    def define(self) -> None:
+        """Make the Data Sources and views."""
+        self.post("/v0/datasources", params={"name": "flat", "schema": SCHEMA, "format": "ndjson"})
+        engine = {"engine": "MergeTree", "engine_partition_key": "n % 8", "engine_sorting_key": "batch"}
+        self.post("/v0/datasources", params={"name": "parts", "schema": SCHEMA, "format": "ndjson", **engine})
+        for pipe, (sql, target) in VIEWS.items():
+            node = {"name": f"{pipe}_node", "sql": sql, "type": "materialized", "datasource": target}
+            self.post("/v0/pipes", json={"name": pipe, "nodes": [node]})
+
+    def rows(self, q: str) -> list[list[Any]]:
+        """Return the rows of a query."""
+        data = {"q": f"{q} FORMAT JSONCompact", "output_format_json_quote_64bit_integers": 0}
+        found: list[list[Any]] = self.post("/v0/sql", data=data).json()["data"]
+        return found
+
+    def kill(self) -> None:
+        """End the server at once."""
+        os.kill(self.server.pid, signal.SIGKILL)
+        while any(each.pid == self.server.pid for each in local.running()):
+            time.sleep(0.02)
+
+    def check(self) -> None:
+        """Hold each target against its view over the source, row by row."""
+        both = "(SELECT * FROM flat UNION ALL SELECT * FROM parts)"
+        pairs = [
+            (f"SELECT batch, count() AS c, sum(n) AS s FROM {both} GROUP BY batch", "SELECT batch, c, s FROM sums"),
+            ("SELECT batch, n FROM flat WHERE n % 2 = 1", "SELECT batch, n FROM odd"),
+            ("SELECT batch, c * 2 FROM sums", "SELECT batch, double FROM chained"),
+        ]
+        for view, target in pairs:
+            assert sorted(self.rows(view)) == sorted(self.rows(target)), target
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A data folder whose server is stopped after the test."""
+    path = tmp_path / "data"
+    yield path
+    local.stop(path)
+
+
+class Batches:
+    """What was sent by Events and by imports, and what of it was acknowledged."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.sent: dict[int, tuple[str, int]] = {}
+        self.acknowledged: set[int] = set()
+
+    def send_until_killed(self, client: Client, chance: random.Random) -> None:
+        """Send batch after batch."""
+        for _ in range(10_000):
+            number, name, size = next(self._numbers), chance.choice(("flat", "parts")), chance.choice(SIZES)
+            body = "\n".join(json.dumps({"batch": number, "n": n}) for n in range(size)).encode()
+            self.sent[number] = name, size
+            try:
+                if chance.random() < 0.7:
+                    client.post("/v0/events", params={"name": name}, data=body)
+                else:
+                    client.post(
+                        "/v0/datasources", params={"name": name, "mode": "append", "format": "ndjson"}, data=body
+                    )
+            except requests.RequestException:
+                return
+            self.acknowledged.add(number)
+
+    def check(self, client: Client) -> None:
+        """Hold the sources against what was sent."""
+        for name in ("flat", "parts"):
+            found = dict(client.rows(f"SELECT batch, count() FROM {name} GROUP BY batch"))
+            mine = {number: size for number, (target, size) in self.sent.items() if target == name}
+            broken = {number: count for number, count in found.items() if count != mine[number]}
+            assert not broken, f"{name}: batches that are not whole, or there twice: {broken}"
+            assert not self.acknowledged & set(mine) - set(found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kill_while_rows_arrive(folder: Path) -> None:
+    """After every kill whole batches are there once, and each target is the view over its source, also of a chain."""
+    chance = random.Random(4)
+    client = Client(folder)
+    client.define()
+    batches = Batches()
+    for _ in range(ROUNDS):
+        threads = [
+            threading.Thread(target=batches.send_until_killed, args=(client, random.Random(chance.random())))
+            for _ in range(WRITERS)
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3 + 0.7 * chance.random())
+        client.kill()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        client = Client(folder)
+        batches.check(client)
+        client.check()
+    assert len(batches.acknowledged) > ROUNDS
+    assert len(batches.sent) > len(batches.acknowledged)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_kill_while_the_source_is_replaced(folder: Path) -> None:
+    """After every kill source and targets are those before or those after a replace, together."""
+    client = Client(folder)
+    client.define()
+    for round_number in range(6):
+
+        def replace_until_killed(client: Client = client, first: int = 1_000 * round_number) -> None:
+            for version in range(first, first + 1_000):
+                data = b"batch,n\n" + b"".join(b"%d,%d\n" % (version, n) for n in range(200))
+                with contextlib.suppress(requests.RequestException):
+                    client.post("/v0/datasources", params={"name": "parts", "mode": "replace"}, data=data)
+                    continue
+                return
+
+        thread = threading.Thread(target=replace_until_killed)
+        thread.start()
+        time.sleep(0.5 + 0.13 * round_number)
+        client.kill()
+        thread.join(30)
+        assert not thread.is_alive()
+        client = Client(folder)
+        [[versions, count]] = client.rows("SELECT uniqExact(batch), count() FROM parts")
+        assert (versions, count) in ((0, 0), (1, 200))
+        client.check()
+    assert client.rows("SELECT count() FROM parts") == [[200]]
+
+
+@pytest.mark.slow
+def test_kill_while_a_view_is_populated(folder: Path) -> None:
+    """A populate that dies with its server has put nothing into the target, and the view goes on with new rows."""
+    client = Client(folder)
+    client.post("/v0/datasources", params={"name": "old", "schema": SCHEMA, "format": "ndjson"})
+    data = b"batch,n\n" + b"".join(b"%d,1\n" % n for n in range(2_000))
+    client.post("/v0/datasources", params={"name": "old", "mode": "append"}, data=data)
+    node = {
+        "name": "slow",
+        "sql": "SELECT batch, max(cityHash64(number, n)) AS h FROM old CROSS JOIN numbers(1000000) AS u GROUP BY batch",
+        "type": "materialized",
+        "datasource": "slowly",
+    }
+    reply = client.post("/v0/pipes", params={"populate": "true"}, json={"name": "slow_mv", "nodes": [node]}).json()
+    time.sleep(0.5)
+    client.kill()
+    client = Client(folder)
+    url = f"{client.server.host}/v0/jobs/{reply['job']['id']}"
+    job = requests.get(url, headers=client.headers, timeout=60).json()
+    assert job["status"] == "error"
+    assert client.rows("SELECT count() FROM slowly") == [[0]]
+    client.post("/v0/events", params={"name": "old"}, data=b'{"batch": -1, "n": 1}')
+    assert client.rows("SELECT batch FROM slowly") == [[-1]]
