@@ -34,10 +34,17 @@ host, token = sys.argv[1:]
 client = Client(token, api=host)
 told = {
     "query": client.pipe("busiest").query({"least": "2"}).data,
-    "sql": client.pipe("busiest").sql("SELECT count() AS c FROM busiest").json().data,
+    "sql": client.pipe("busiest").sql("SELECT count() AS c FROM busiest").data,
     "pages": [row for page in client.pipe("paged").pages(page_size=2) for row in page.data],
     "by name": client.api.query.query("SELECT count() AS c FROM _", pipeline="busiest").data,
+    "csv": client.api.pipes.query("busiest", parameters={"least": "2", "carriers": None}, format="csv").data,
+    "ndjson": client.api.pipes.query("busiest", query="SELECT carrier FROM _", format="ndjson").data,
+    "parquet": client.api.pipes.query("busiest", format="parquet").content[:4].decode(),
 }
+try:
+    client.api.pipes.query("nothing")
+except Exception as error:
+    told["error"] = str(error)
 print(json.dumps(told))
 """
 
@@ -85,10 +92,10 @@ def test_classic_data(tb_classic: Any, server: Any) -> None:
     printed = tb_classic("pipe", "data", "busiest", "--least", "2")
     assert "AA" in printed
     assert "DL" not in printed
-    assert tb_classic("pipe", "data", "busiest", "--format", "csv").splitlines()[-3:] == ['"AA",5', '"DL",-3', '"UA",7']
-    found = json.loads(
-        tb_classic("pipe", "data", "busiest", "--format", "json", "--query", "SELECT count() AS c FROM _")
-    )
+    printed = tb_classic("pipe", "data", "busiest", "--format", "csv")
+    assert printed.split() == ['"carrier","delays"', '"AA",5', '"DL",-3', '"UA",7']
+    counted = ["--format", "json", "--query", "SELECT count() AS c FROM _"]
+    found = json.loads(tb_classic("pipe", "data", "busiest", *counted))
     assert found["data"] == [{"c": 3}]
     assert calls(server) == before + 3
     assert "does not exist" in tb_classic("pipe", "data", "nothing", code=None)
@@ -160,6 +167,10 @@ def test_verdin(python_program: Any, server: Any) -> None:
     assert told["query"] == [{"carrier": "AA", "delays": 5}, {"carrier": "UA", "delays": 7}]
     assert told["sql"] == told["by name"] == [{"c": 3}]
     assert [row["number"] for row in told["pages"]] == [0, 1, 2, 3, 4]
+    assert told["csv"] == [{"carrier": "AA", "delays": "5"}, {"carrier": "UA", "delays": "7"}]
+    assert told["ndjson"] == [{"carrier": "AA"}, {"carrier": "DL"}, {"carrier": "UA"}]
+    assert told["parquet"] == "PAR1"
+    assert "The pipe 'nothing' does not exist" in told["error"]
 
 
 def test_typescript_sdk(node: Any, server: Any) -> None:

@@ -55,6 +55,10 @@ def pushed(tb_classic: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         shutil.copy(tb_classic.folder / ".tinyb", folder)
         programs[name] = type(tb_classic)(tb_classic.command, folder, tb_classic.environment)
         output = programs[name](*PUSH)
+        # Without names the CLI takes datasources, pipes and endpoints only.
+        others = [file for file in project.PROJECTS[name].files() if file.startswith(("materializations/", "copies/"))]
+        if others:
+            output += programs[name]("push", *others, "--populate", "--wait", "--yes")
         for file in project.PROJECTS[name].parsed():
             # With VERSION n the CLI makes name__vn and puts that name into the SQL of the Pipes.
             assert re.search(rf"'{file.name}(__v\d)?' created", output), output

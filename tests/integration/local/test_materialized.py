@@ -202,6 +202,15 @@ class TestShapes:
         assert rows(api, f"SELECT n FROM {name}_1 FINAL") == [[9]]
         assert rows(api, f"SELECT sum(c) FROM {name}_2") == [[10]]
 
+    def test_replacing_source(self, api: Api, name: str) -> None:
+        """The same holds for the first Data Source, for events and files."""
+        create(api, name, engine="ReplacingMergeTree", engine_sorting_key="k")
+        made(materialize(api, f"{name}_mv", f"SELECT count() AS c FROM {name}", f"{name}_t"))
+        send(api, name, *[event(1, "same", n) for n in range(10)])
+        assert append(api, name, "2024-01-01 00:00:00,same,1\n" * 5).status_code == 200
+        assert rows(api, f"SELECT count() FROM {name} FINAL") == [[1]]
+        assert rows(api, f"SELECT sum(c) FROM {name}_t") == [[15]]
+
     def test_source_without_rows(self, api: Api, name: str) -> None:
         """A landing Data Source of the engine Null stores nothing, and its views everything."""
         create(api, name, engine="Null")

@@ -135,6 +135,12 @@ class TestFiring:
         assert [name for name, _ in runs.take()] == ["a", "b", "a", "b"]
         assert "could not be started" in caplog.text
 
+    def test_nothing_runs_by_itself_in_a_branch(self, catalog, clock, runs, schedules):
+        catalog.create_workspace(Workspace("b", "Branch", "w_1", main="w"))
+        node = Node("t_n", "n", type="copy", output={"schedule_cron": "* * * * *"})
+        catalog.create_pipe(PipeRecord("t_p", "b", "p", nodes=(node,)))
+        assert schedules.tick() is None
+
     def test_a_type_that_nobody_runs_is_left_alone(self, catalog, clock, runs, schedules):
         put(catalog, "a", "* * * * *", kind="sink")
         assert schedules.tick() is None

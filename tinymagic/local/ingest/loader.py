@@ -92,6 +92,7 @@ class Loader:
         self._engine = engine
         self._moves = Moves(engine, STAGING_DATABASE)
         self._leftovers = Leftovers(self.discard)
+        self._unmerged: set[Table] = set()
         #: Tells the materialized views that hang on a table.
         self.views: Callable[[Table], Sequence[View]] = _no_views
         #: Tells those that fill a table.
@@ -264,9 +265,20 @@ class Loader:
         rows = self._engine.rows(sql, parameters={"d": target.database, "n": target.name})
         return bool(rows and rows[0][0])  # When it is gone, the INSERT says so.
 
+    @contextmanager
+    def unmerged(self, table: Table) -> Iterator[None]:
+        """Stage rows as they come in the block, also those of one key that the engine would make one: for views."""
+        self._unmerged.add(table)
+        try:
+            yield
+        finally:
+            self._unmerged.discard(table)
+
     def _insert(self, table: Table, plan: Plan, where: str) -> None:
-        sql = plan.insert_statement(table, where)
-        self._engine.execute(sql, settings={**plan.source.settings, **OWN_SQL_SETTINGS, **INSERT_SETTINGS})
+        settings: dict[str, Setting] = {**plan.source.settings, **OWN_SQL_SETTINGS, **INSERT_SETTINGS}
+        if table in self._unmerged:
+            settings["optimize_on_insert"] = 0
+        self._engine.execute(plan.insert_statement(table, where), settings=settings)
 
     def quarantine(self, table: Table, plan: Plan, report: LoadReport) -> None:
         """Put the rows that do not fit into the quarantine of *table*."""

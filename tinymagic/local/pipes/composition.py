@@ -21,7 +21,7 @@ from tinymagic.local.errors import ApiError, BadRequest, CustomError, Forbidden,
 from tinymagic.local.service_datasources.tables import ORGANIZATION, TINYBIRD
 from tinymagic.local.sql.failures import query_error
 from tinymagic.local.sql.gate import INTERNAL_PREFIX, QUERY_PAGE, Statement
-from tinymagic.local.sql.names import OPEN_TABLES
+from tinymagic.local.sql.names import COPIES_ONLY, OPEN_TABLES
 from tinymagic.local.sql.secret_guard import SecretGuard
 from tinymagic.local.template import CustomErrorCalled, Rendered, TemplateError, check, is_template, render
 from tinymagic.sqltext import split_format
@@ -239,14 +239,22 @@ class Composer:
         try:
             return self.columns(workspace, composed)
         except EngineError as error:
-            if copying and error.name in _ELSEWHERE_ERRORS and composed.reads_elsewhere:
-                return []  # It is kept; a run says that this server reads from nowhere else.
+            if copying and self._reads_elsewhere(workspace, pipe, node):
+                return []  # It is kept. A run says that this server reads from nowhere else.
             if is_template(node.sql) or composed.pipes - {pipe.id} or len(pipe.nodes) > 1:
                 with suppress(ApiError, EngineError):
                     return self.columns(workspace, self.node(workspace, pipe, node, copying=copying))
                 if error.name in _VALUE_ERRORS or _PLACEHOLDER in error.message:
                     return []
             raise query_error(error, "POST") from error
+
+    def _reads_elsewhere(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> bool:
+        """Say whether a node uses table functions that the gate lets through for copies only."""
+        try:
+            self.node(workspace, pipe, node, checking=True)
+        except ApiError as error:
+            return COPIES_ONLY in error.message
+        return False
 
     def columns(self, workspace: Workspace, composed: Composed) -> list[tuple[str, str]]:
         """Return name and type of the columns of a SELECT.

@@ -57,3 +57,6 @@ class Output(Protocol):
 
     def describe(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> dict[str, Any]:
         """Return the keys that the API's object of a Pipe has for its output (``pipes.md`` section 1.1)."""
+
+    def exported(self, workspace: Workspace, node: Node) -> dict[str, str]:
+        """Return what a datafile says about the output: keyword in lower case to value."""

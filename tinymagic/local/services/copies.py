@@ -126,6 +126,17 @@ class Copies:
         if target is not None:  # Without it the runs say so.
             self._check_node(workspace, pipe, new, target)
 
+    def exported(self, workspace: Workspace, node: Node) -> dict[str, str]:
+        """Return target, schedule and mode as a datafile has them; what is usual is left out."""
+        target = self._datasources.catalog.datasource(workspace.id, str(node.output.get("datasource")))
+        mode = str(node.output.get("mode") or MODES[0])
+        found = {
+            "target_datasource": target.name if target else "",
+            "copy_schedule": str(node.output.get("schedule_cron") or ""),
+            "mode": mode if mode != MODES[0] else "",
+        }
+        return {key: value for key, value in found.items() if value}
+
     def describe(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> dict[str, Any]:
         """Return the keys of the Pipe's object that are about its copy."""
         del pipe

@@ -27,6 +27,7 @@ from tinymagic.local.ingest.settings import INSERT_SETTINGS, OWN_SQL_SETTINGS
 from tinymagic.local.ingest.table import Table, staging_table
 from tinymagic.local.pipes.definitions import PIPES_PAGE
 from tinymagic.local.sql.failures import query_error
+from tinymagic.local.sql.names import COPIES_ONLY
 from tinymagic.local.tables.schema import parse_schema
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _QUEUE = "copy"
 _POLL_S = 0.3
 
 #: What the gate says of a table function that it lets through for copies.
-_ELSEWHERE_RE = re.compile(r"Usage of function (\w+) is restricted to Copy Pipes")
+_ELSEWHERE_RE = re.compile(rf"Usage of function (\w+) {COPIES_ONLY}")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from tinymagic.local.tables.sizes import table_sizes
 from tinymagic.local.views.datasource import datafile, describe, pick
 from tinymagic.names import QUARANTINE_SUFFIX, name_problem, near_names, valid_name
 
+from .tags import resource_tags
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
@@ -156,13 +158,7 @@ class DataSourcesService:
             for scope in token.scopes
             if scope["type"] in rights and scope.get("resource") == record.id
         ]
-        found = self.catalog.workspace(workspace.id)
-        # Sorted, for clients make the tags of one file in any order.
-        tags = sorted(
-            str(tag["name"])
-            for tag in (found.tags if found else ())
-            if any(record.id == each.get("id") or record.name == each.get("name") for each in tag["resources"])
-        )
+        tags = resource_tags(self.catalog, workspace, record)
         return datafile(record, tokens=tokens, tags=tags)
 
     def record(self, workspace: Workspace, name_or_id: str) -> DataSourceRecord:

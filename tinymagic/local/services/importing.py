@@ -412,7 +412,10 @@ class ImportService:
         shape = "" if record.engine["engine"] != "Null" else " ENGINE = MergeTree ORDER BY tuple()"
         self._engine.execute(f"CREATE TABLE {staged.sql} AS {target.sql}{shape}")
         self._engine.execute(f"CREATE TABLE {staged.quarantine.sql} AS {target.quarantine.sql}")
-        return self._fill(record, staged, file, request, load)
+        if not self._loader.views(target):
+            return self._fill(record, staged, file, request, load)
+        with self._loader.unmerged(staged):
+            return self._fill(record, staged, file, request, load)
 
     def _fill(
         self,

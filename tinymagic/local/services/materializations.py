@@ -18,7 +18,7 @@ from tinymagic.local.tables.definition import define_table
 from tinymagic.local.tables.schema import parse_schema, print_schema
 from tinymagic.local.views.datasource import datafile
 
-from .materialized_views import POPULATED, SOURCE, TARGET, TYPE
+from .materialized_views import ENGINE, POPULATED, SOURCE, TARGET, TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,6 +161,9 @@ class Materializations:
             output: dict[str, Any] = {TARGET: target.id, SOURCE: source.id}
             if same and old is not None and old.output.get(POPULATED):
                 output[POPULATED] = True
+            given = {key: value for key, value in text.items() if key.startswith("engine") and value}
+            if given:
+                output[ENGINE] = given
             made = replace(node, type=TYPE, output=output)
             self._check_insertion(self._views.compiled(workspace, pipe, made, target), made)
             extra: dict[str, Any] = {
@@ -205,6 +208,11 @@ class Materializations:
         """Return the keys that the API's object of a Pipe has for its view."""
         del workspace, pipe
         return {"materialized_datasource": node.output.get(TARGET)}
+
+    def exported(self, workspace: Workspace, node: Node) -> dict[str, str]:
+        """Return target and engine as a datafile has them; the engine only if the request that made it named one."""
+        target = self._catalog.datasource(workspace.id, str(node.output.get(TARGET)))
+        return {"datasource": target.name if target else "", **node.output.get(ENGINE, {})}
 
     # Steps
 

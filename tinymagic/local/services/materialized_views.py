@@ -38,7 +38,7 @@ TYPE = "materialized"
 
 #: Keys of a materialized node's output: ids of its target and, as it was when it was made, of its source; whether rows
 #: of before were put into the target; and the job that does this and makes the view begin.
-TARGET, SOURCE, POPULATED, WAITING = "datasource", "source", "populated", "waiting"
+TARGET, SOURCE, POPULATED, WAITING, ENGINE = "datasource", "source", "populated", "waiting", "engine"
 
 
 class MaterializedViews:

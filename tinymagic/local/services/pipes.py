@@ -15,6 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import NameTaken, PipeRecord, new_id, now
+from tinymagic.local.datafiles.includes import dedent
+from tinymagic.local.datafiles.model import NodeFile, PipeFile, TokenLine
+from tinymagic.local.datafiles.printing import pipe_text
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.pipes.definitions import (
     PIPES_PAGE,
@@ -31,6 +34,7 @@ from tinymagic.names import near_names
 
 from .pipe_change import Made as Made
 from .pipe_change import PipeChange
+from .tags import resource_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,14 +112,24 @@ class PipesService:
 
     def datafile(self, workspace: Workspace, pipe: PipeRecord) -> str:
         """Return a Pipe as the text of a ``.pipe`` file."""
-        del workspace
-        return (
-            "\n\n".join(
-                f"NODE {node.name}\nSQL >\n" + "\n".join(f"    {line}" for line in node.sql.splitlines())
-                for node in pipe.nodes
+        tokens = [
+            TokenLine(token.name, "READ")
+            for token in self._catalog.tokens(workspace.id)
+            if token.origin.get("type") == "P"
+            and any(scope["type"] == "PIPES:READ" and scope.get("resource") == pipe.id for scope in token.scopes)
+        ]
+        nodes = tuple(
+            NodeFile(
+                node.name,
+                _dedented(node.sql),
+                node.description,
+                node.type,
+                self.outputs[node.type].exported(workspace, node) if node.type in self.outputs else {},
             )
-            + "\n"
+            for node in pipe.nodes
         )
+        tags = resource_tags(self._catalog, workspace, pipe)
+        return pipe_text(PipeFile(pipe.name, nodes, pipe.description, tokens=tuple(tokens), tags=tuple(tags)))
 
     def dependents(self, workspace: Workspace, name: str) -> list[PipeRecord]:
         """Return the Pipes with a node whose SQL reads the Data Source or Pipe called *name*."""
@@ -440,6 +454,12 @@ class PipesService:
     def _taken(self, kind: str, name: str) -> Conflict:
         again = " Use force=true to put this one in its place, or another name." if kind == "Pipe" else ""
         return Conflict(f"There is already a {kind} called {name!r}.{again}", documentation=PIPES_PAGE)
+
+
+def _dedented(sql: str) -> str:
+    """Take off what the lines after the first share: clients send them as indented as they stood in a datafile."""
+    first, *others = sql.split("\n")
+    return "\n".join([first, *dedent(others)])
 
 
 def _moved(pipe: PipeRecord, node: Node, position: Any) -> PipeRecord:

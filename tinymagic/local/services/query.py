@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tinymagic.local.engine import Engine, Setting
     from tinymagic.local.limits import Limits
     from tinymagic.local.pipes.composition import Composed, Composer
-    from tinymagic.local.sql.secret_guard import SecretGuard
     from tinymagic.local.service_datasources.log import ServiceLog
+    from tinymagic.local.sql.secret_guard import SecretGuard
     from tinymagic.local.sql.tree import TableName
 
 #: Settings that a request may choose, with the service's defaults (``query.md`` section 1.2).

@@ -10,7 +10,7 @@ from tinymagic.local.errors import BadRequest, Conflict, NotFound
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tinymagic.local.catalog import Catalog, Workspace
+    from tinymagic.local.catalog import Catalog, DataSourceRecord, PipeRecord, Workspace
 
 _MOST_NAME_CHARACTERS = 100
 _MOST_RESOURCES = 1_000
@@ -84,6 +84,16 @@ class TagsService:
     def list(self, workspace: Workspace) -> list[dict[str, Any]]:
         """Return the tags, oldest first."""
         return self._present(workspace).tags
+
+
+def resource_tags(catalog: Catalog, workspace: Workspace, resource: DataSourceRecord | PipeRecord) -> list[str]:
+    """Return the names of a resource's tags, sorted, for clients make the tags of one datafile in any order."""
+    found = catalog.workspace(workspace.id)
+    return sorted(
+        str(tag["name"])
+        for tag in (found.tags if found else ())
+        if any(resource.id == each.get("id") or resource.name == each.get("name") for each in tag["resources"])
+    )
 
 
 def _named(tags: list[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -111,6 +111,10 @@ OTHER_TABLE_FUNCTIONS = (
 )
 
 
+#: What the service says of a table function that only copies may use.
+COPIES_ONLY = "is restricted to Copy Pipes"
+
+
 def check_function(name: str, *, by_name: bool = False) -> None:
     """Refuse a restricted function.
 
@@ -143,7 +147,7 @@ def check_table_function(name: str, existing: Collection[str], *, copying: bool 
     if low in _TABLE_FUNCTIONS or (copying and low in _COPY_TABLE_FUNCTIONS):
         return
     if low in _COPY_TABLE_FUNCTIONS:
-        raise refused(f"Usage of function {name} is restricted to Copy Pipes. {CONTACT}")
+        raise refused(f"Usage of function {name} {COPIES_ONLY}. {CONTACT}")
     if low in _DISABLED_TABLE_FUNCTIONS:
         raise BadRequest(f"The query uses disabled table functions: '{name}'", documentation=SYNTAX_PAGE)
     if low not in OTHER_TABLE_FUNCTIONS and low not in existing:

@@ -167,7 +167,7 @@ def test_long_files(text: str) -> None:
     for kind in KINDS[:2]:
         started = time.monotonic()
         outcome(text, kind)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 10
 
 
 def test_speed() -> None:
