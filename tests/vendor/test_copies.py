@@ -113,6 +113,29 @@ def test_classic_refuses_another_schema(server: Server, tb_classic: Program) -> 
     assert server.request("GET", "/v0/pipes/copied_wrong").status_code == 404
 
 
+def test_classic_diff(pushed: Project) -> None:
+    """The server's datafile says what the pushed one says."""
+    for schedule in ("@on-demand", "*/5 1 * * *"):
+        pushed.push("--force", "--yes", schedule=schedule, mode="replace")
+        output = pushed.tb("diff", f"pipes/{pushed.name}.pipe", "--no-color")
+        assert not [line for line in output.splitlines() if line.startswith(("+", "-"))], output
+
+
+def test_forward_deploy(pushed: Project, tb_forward: Program) -> None:
+    """A Copy Pipe that a deployment made can be run."""
+    server = pushed.server
+    schema = "SCHEMA >\n    `carrier` String,\n    `delay` Int64\n\nENGINE MergeTree\nENGINE_SORTING_KEY carrier\n"
+    for name in ("copied_deployed_from", "copied_deployed_to"):
+        tb_forward.write(f"datasources/{name}.datasource", schema)
+    text = PIPE.format(source="copied_deployed_from", target="copied_deployed_to", schedule="@hourly", mode="append")
+    tb_forward.write("copies/copied_deployed.pipe", text)
+    tb_forward("deploy", "--wait", "--allow-destructive-operations")
+    assert server.request("GET", "/v0/pipes/copied_deployed").json()["schedule"]["cron"] == "@hourly"
+    server.fill("copied_deployed_from", "carrier,delay\nWN,4\nWN,5\n")
+    assert "Data copied" in tb_forward("copy", "run", "copied_deployed", "--wait")
+    assert server.rows("SELECT carrier, delay FROM copied_deployed_to") == [["WN", 9]]
+
+
 def test_forward(pushed: Project, tb_forward: Program) -> None:
     """The Forward command line lists, runs, pauses and resumes it."""
     assert "copied" in tb_forward("copy", "ls")

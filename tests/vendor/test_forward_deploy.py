@@ -35,17 +35,19 @@ TEST = """
   description: All pages
   parameters: ''
   expected_result: |
-    {"page":"/a","visits":2}
-    {"page":"/b","visits":1}
+    {"page":"home","visits":2}
+    {"page":"about","visits":1}
 
 - name: filtered
   description: Without one page
-  parameters: without=/a
+  parameters: without=home
   expected_result: |
-    {"page":"/b","visits":1}
+    {"page":"about","visits":1}
 """
 
-ROWS = "".join(f'{{"ts": "2026-01-0{day} 10:00:00", "page": "{page}"}}\n' for day, page in ((1, "/a"), (2, "/a"), (3, "/b")))
+ROWS = "".join(
+    f'{{"ts": "2026-01-0{day} 10:00:00", "page": "{page}"}}\n' for day, page in ((1, "home"), (2, "home"), (3, "about"))
+)
 
 
 def project(program: Any, name: str) -> Any:
@@ -96,13 +98,13 @@ def test_deploy(cloud: Any, server: Any) -> None:
     assert "visit_collector" in deployed
     assert "visits.datasource:APPEND" in deployed
     cloud("datasource", "append", "visits", "--file", "fixtures/visits.ndjson")
-    assert data(server, token_of(cloud)) == [{"page": "/a", "visits": 2}, {"page": "/b", "visits": 1}]
+    assert data(server, token_of(cloud)) == [{"page": "home", "visits": 2}, {"page": "about", "visits": 1}]
     assert "Not deploying. No changes." in cloud("deploy")
     cloud.write("endpoints/top_pages.pipe", TOP.replace("ORDER BY page", "ORDER BY visits"))
     changed = cloud("deploy")
     assert "modified" in changed
     assert "Deployment #2 is live!" in changed
-    assert [each["page"] for each in data(server, token_of(cloud))] == ["/b", "/a"]
+    assert [each["page"] for each in data(server, token_of(cloud))] == ["about", "home"]
     listed = cloud("deployment", "ls")
     assert "Live" in listed
     assert "Staging" not in listed
@@ -154,7 +156,7 @@ def test_staging(cloud: Any, server: Any) -> None:
     cloud("deployment", "create", "--wait")
     assert "is live!" in cloud("deployment", "promote", "--wait")
     cloud("datasource", "append", "visits", "--file", "fixtures/visits.ndjson")
-    assert data(server, token_of(cloud))[0] == {"page": "/a", "hits": 2}
+    assert data(server, token_of(cloud))[0] == {"page": "home", "hits": 2}
     assert "Staging" not in cloud("deployment", "ls")
 
 

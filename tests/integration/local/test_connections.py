@@ -115,6 +115,15 @@ def test_refused(api, fields, status, text):
     assert "conn_bad" not in listed(api)
 
 
+def test_dry_run(api):
+    """A connection can be checked without being made."""
+    assert api.post("/v0/connectors", params={"name": "conn_dry", "dry_run": "true", **S3}).status_code == 200
+    assert "conn_dry" not in listed(api)
+    assert (
+        api.post("/v0/connectors", params={"name": "conn_dry", "dry_run": "true", "service": "s3"}).status_code == 400
+    )
+
+
 def test_taken(api):
     """A name is there once."""
     create(api, "conn_taken", **S3)

@@ -33,7 +33,7 @@ ENDLESS = (
 )
 
 #: One that takes seconds, on most machines.
-SLOW = "SELECT toInt32(1) AS id, toString(max(sipHash64(toString(number)))) AS name FROM numbers(60000000)"
+SLOW = "SELECT toInt32(1) AS id, toString(max(sipHash64(toString(number)))) AS name FROM numbers(40000000)"
 
 
 def new(kind: str) -> str:
@@ -192,7 +192,7 @@ class TestRuns:
             "FROM numbers({{Int64(size)}})"
         )
         pipe = shop.pipe(sql, target, mode="replace")
-        slow = shop.start(pipe, data={"round": "1", "size": "60000000"})["job_id"]
+        slow = shop.start(pipe, data={"round": "1", "size": "40000000"})["job_id"]
         fast = shop.start(pipe, data={"round": "2", "size": "1"})["job_id"]
         first, second = shop.wait(slow), shop.wait(fast)
         assert (first["status"], second["status"]) == ("done", "done")
@@ -495,6 +495,32 @@ class TestSetting:
         shop.run(name)
         assert len(shop.all(target)) == 3
 
+    def test_what_is_paused_stays_so_until_its_schedule_changes(self, shop, api):
+        source, target = shop.source(), shop.source(rows="")
+        pipe = shop.pipe(f"SELECT * FROM {source}", target, schedule_cron="@daily")
+        assert api.post(f"/v0/pipes/{pipe}/copy/pause").json()["schedule"]["status"] == "paused"
+        path = f"/v0/pipes/{pipe}/nodes/copier/copy"
+        assert api.request("PUT", path, data={"mode": "replace"}).json()["schedule"]["status"] == "paused"
+        node = {"name": "copier", "sql": f"SELECT * FROM {source} LIMIT 1", "type": "copy", "target_datasource": target}
+        for schedule, status in [("@daily", "paused"), ("@hourly", "running")]:
+            body = {"name": pipe, "nodes": [{**node, "copy_schedule": schedule}]}
+            again = api.post("/v0/pipes", params={"force": "true"}, json=body)
+            assert again.json()["schedule"]["status"] == status, again.text
+        assert api.post(f"/v0/pipes/{pipe}/copy/pause").json()["schedule"]["status"] == "paused"
+        assert api.post(f"/v0/pipes/{pipe}/copy/resume").json()["schedule"]["status"] == "running"
+        plain = shop.pipe(f"SELECT * FROM {source}", target)
+        assert api.post(f"/v0/pipes/{plain}/copy/pause").status_code == 400
+
+    def test_the_datafile(self, shop, api):
+        source, target = shop.source(), shop.source(rows="")
+        pipe = shop.pipe(f"SELECT * FROM {source}", target, schedule_cron="0 3 * * *", mode="replace")
+        text = api.get(f"/v0/pipes/{pipe}.pipe").text
+        lines = text.splitlines()
+        assert "TYPE COPY" in lines
+        assert f"TARGET_DATASOURCE {target}" in lines
+        assert "COPY_SCHEDULE 0 3 * * *" in lines
+        assert "COPY_MODE replace" in lines
+
     def test_a_pipe_has_one_output(self, shop, api):
         source, target = shop.source(), shop.source()
         name = new("pipe")
@@ -652,196 +678,6 @@ class TestSetting:
         assert api.post("/v0/variables", data={"name": secret, "value": "b"}).status_code == 200
         shop.run(shop.pipe(f"%\nSELECT * FROM {source} WHERE name = {{{{tb_secret('{secret}')}}}}", target))
         assert shop.all(target) == [[2, "b"]]
-
-
-class TestViews:
-    """Materialized views on the target get what is copied."""
-
-    def viewed(self, shop, api) -> tuple[str, str]:
-        target = shop.source(rows="9,old\n")
-        totals = shop.source(
-            "name String, number UInt64", rows="", engine="SummingMergeTree", engine_sorting_key="name"
-        )
-        name = new("pipe")
-        node = {
-            "name": "n",
-            "sql": f"SELECT name, count() AS number FROM {target} GROUP BY name",
-            "type": "materialized",
-            "datasource": totals,
-        }
-        reply = api.post("/v0/pipes", json={"name": name, "nodes": [node]})
-        assert reply.status_code == 200, reply.text
-        shop.append(target, "8,a\n")
-        return target, totals
-
-    def totals(self, shop, totals: str) -> list[list[Any]]:
-        return shop.rows(f"SELECT name, toInt32(sum(number)) FROM {totals} GROUP BY name ORDER BY name")
-
-    def test_append(self, shop, api):
-        source = shop.source()
-        target, totals = self.viewed(shop, api)
-        pipe = shop.pipe(f"SELECT * FROM {source}", target)
-        shop.run(pipe)
-        assert self.totals(shop, totals) == [["a", 2], ["b", 1], ["c", 1]]
-        shop.run(pipe)
-        assert self.totals(shop, totals) == [["a", 3], ["b", 2], ["c", 2]]
-
-    def test_replace(self, shop, api):
-        source = shop.source()
-        target, totals = self.viewed(shop, api)
-        shop.run(shop.pipe(f"SELECT * FROM {source}", target, mode="replace"))
-        assert self.totals(shop, totals) == [["a", 1], ["b", 1], ["c", 1]]
-
-    def test_one_that_fails_refuses_the_rows(self, shop, api):
-        target = shop.source(rows="")
-        numbers = shop.source("number Int32", rows="")
-        name = new("pipe")
-        sql = f"SELECT toInt32(name) AS number FROM {target}"
-        node = {"name": "n", "sql": sql, "type": "materialized", "datasource": numbers}
-        assert api.post("/v0/pipes", json={"name": name, "nodes": [node]}).status_code == 200
-        job = shop.wait(shop.start(shop.pipe(f"SELECT * FROM {shop.source()}", target))["job_id"])
-        assert job["status"] == "error"
-        assert name in job["error"] or "view" in job["error"]
-        assert shop.all(target) == []
-
-
-class TestSetting:
-    def test_the_pipe_tells_of_its_copy(self, shop, api):
-        source, target = shop.source(), shop.source()
-        pipe = shop.pipe(f"SELECT * FROM {source}", target, schedule_cron=" 0  * * * * ", mode="replace")
-        found = api.get(f"/v0/pipes/{pipe}").json()
-        [node] = found["nodes"]
-        assert found["type"] == node["node_type"] == "copy"
-        assert found["endpoint"] is None
-        assert found["copy_node"] == node["id"]
-        assert found["copy_target_datasource"] == api.get(f"/v0/datasources/{target}").json()["id"]
-        assert found["copy_target_workspace"] == found["workspace_id"]
-        assert found["schedule"] == {"timezone": "Etc/UTC", "cron": "0 * * * *", "status": "running"}
-        assert found["copy_mode"] == "replace"
-
-    def test_put_changes_what_it_names(self, shop, api):
-        source, target, other = shop.source(), shop.source(rows=""), shop.source(rows="")
-        pipe = shop.pipe(f"SELECT * FROM {source}", target, schedule_cron="0 * * * *")
-        path = f"/v0/pipes/{pipe}/nodes/copier/copy"
-        assert api.request("PUT", path, data={"mode": "replace"}).json()["schedule"]["cron"] == "0 * * * *"
-        changed = api.request("PUT", path, data={"schedule_cron": "None", "target_datasource": other}).json()
-        assert changed["schedule"] is None
-        assert changed["copy_mode"] == "replace"
-        shop.run(pipe)
-        assert (len(shop.all(target)), len(shop.all(other))) == (0, 3)
-        assert api.request("PUT", path, data={"schedule_cron": "@on-demand"}).json()["schedule"] is None
-
-    def test_delete_makes_a_plain_pipe(self, shop, api):
-        source, target = shop.source(), shop.source()
-        pipe = shop.pipe(f"SELECT * FROM {source}", target)
-        path = f"/v0/pipes/{pipe}/nodes/copier/copy"
-        assert api.request("DELETE", path).status_code == 204
-        found = api.get(f"/v0/pipes/{pipe}").json()
-        assert found["type"] == "default"
-        assert "copy_target_datasource" not in found["nodes"][0]["tags"]
-        assert api.post(f"/v0/pipes/{pipe}/copy").status_code == 400
-        assert api.request("DELETE", path).status_code == 400
-
-    def test_in_one_request_with_the_pipe(self, shop, api):
-        source, target = shop.source(), shop.source(rows="")
-        name = new("pipe")
-        node = {
-            "name": "n",
-            "sql": f"SELECT * FROM {source}",
-            "type": "copy",
-            "target_datasource": target,
-            "copy_schedule": "@daily",
-            "mode": "replace",
-        }
-        body = {"name": name, "nodes": [node], "target_datasource": target, "schedule_cron": None}
-        made = api.post("/v0/pipes", json=body)
-        assert made.status_code == 200, made.text
-        assert made.json()["type"] == "copy"
-        assert made.json()["schedule"]["cron"] == "@daily"
-        assert made.json()["datasource"]["name"] == target
-        assert made.json()["created_datasource"] is False
-        shop.run(name)
-        assert len(shop.all(target)) == 3
-
-    def test_a_pipe_has_one_output(self, shop, api):
-        source, target = shop.source(), shop.source()
-        name = new("pipe")
-        api.post(
-            "/v0/pipes", json={"name": name, "nodes": [{"name": n, "sql": f"SELECT * FROM {source}"} for n in "ab"]}
-        )
-        assert api.post(f"/v0/pipes/{name}/nodes/a/endpoint").status_code == 200
-        reply = api.post(f"/v0/pipes/{name}/nodes/b/copy", data={"target_datasource": target})
-        assert reply.status_code == 400
-        assert api.get(f"/v0/pipes/{name}").json()["type"] == "endpoint"
-        api.request("DELETE", f"/v0/pipes/{name}/nodes/a/endpoint")
-        assert api.post(f"/v0/pipes/{name}/nodes/b/copy", data={"target_datasource": target}).status_code == 200
-        assert api.post(f"/v0/pipes/{name}/nodes/a/copy", data={"target_datasource": target}).status_code == 400
-
-    @pytest.mark.parametrize(
-        ("fields", "message"),
-        [
-            ({"target_datasource": ""}, "Destination Data Source is required."),
-            ({"target_datasource": "copies_nowhere"}, "Destination Data Source 'copies_nowhere' does not exist"),
-            ({"mode": "upsert"}, "Invalid MODE expression: 'upsert'. Valid modes are: 'append', 'replace'"),
-            ({"schedule_cron": "* * *"}, "Invalid cron expression: '* * *'"),
-            ({"schedule_cron": "* * * * * *"}, "Invalid cron expression: '* * * * * *'"),
-        ],
-    )
-    def test_what_cannot_be(self, shop, api, fields, message):
-        source, target = shop.source(), shop.source()
-        name = new("pipe")
-        api.post("/v0/pipes", json={"name": name, "nodes": [{"name": "n", "sql": f"SELECT * FROM {source}"}]})
-        reply = api.post(f"/v0/pipes/{name}/nodes/n/copy", data={"target_datasource": target, **fields})
-        assert reply.status_code == 400
-        assert reply.json()["error"].startswith(message)
-        assert api.get(f"/v0/pipes/{name}").json()["type"] == "default"
-
-    @pytest.mark.parametrize(
-        ("sql", "named"),
-        [
-            ("SELECT id, name, 1 AS extra FROM {source}", "'extra' is not in the Data Source"),
-            ("SELECT [id] AS id, name FROM {source}", "'id' is Array(Int32), and in the Data Source it is Int32"),
-            ("SELECT generateUUIDv4() AS id, name FROM {source}", "'id' is UUID"),
-            ("SELECT id, name, 2 AS doubled FROM {source}", "'doubled' is computed"),
-        ],
-    )
-    def test_a_schema_that_does_not_fit(self, shop, api, sql, named):
-        source = shop.source()
-        target = shop.source("id Int32, name String, doubled Int32 MATERIALIZED id * 2", rows="")
-        name = new("pipe")
-        api.post("/v0/pipes", json={"name": name, "nodes": [{"name": "n", "sql": sql.format(source=source)}]})
-        reply = api.post(f"/v0/pipes/{name}/nodes/n/copy", data={"target_datasource": target})
-        assert reply.status_code == 400
-        assert reply.json()["error"].startswith(INCOMPATIBLE)
-        assert named in reply.json()["error"]
-
-    def test_new_sql_must_fit_too(self, shop, api):
-        source, target = shop.source(), shop.source(rows="")
-        pipe = shop.pipe(f"SELECT * FROM {source}", target)
-        path = f"/v0/pipes/{pipe}/nodes/copier"
-        reply = api.request("PUT", path, data={"sql": f"SELECT id, name, 1 AS extra FROM {source}"})
-        assert reply.status_code == 400
-        assert reply.json()["error"].startswith(INCOMPATIBLE)
-        assert api.request("PUT", path, data={"sql": f"SELECT id, name FROM {source} LIMIT 1"}).status_code == 200
-        shop.run(pipe)
-        assert len(shop.all(target)) == 1
-
-    def test_unknown_names_are_404(self, shop, api):
-        pipe = shop.pipe("SELECT toInt32(1) AS id", shop.source())
-        for path in ("/v0/pipes/copies_no/copy", "/v0/pipes/copies_no/copy/pause", f"/v0/pipes/{pipe}/nodes/no/copy"):
-            assert api.post(path, data={"target_datasource": "x"}).status_code == 404, path
-
-    @pytest.mark.parametrize("call", ["url('http://127.0.0.1:1/x', 'CSV', 'id Int32')", "file('/etc/passwd')"])
-    def test_reading_from_elsewhere_is_refused(self, shop, api, call):
-        target = shop.source()
-        name = new("pipe")
-        reply = api.post("/v0/pipes", json={"name": name, "nodes": [{"name": "n", "sql": f"SELECT * FROM {call}"}]})
-        if reply.status_code == 200:
-            reply = api.post(f"/v0/pipes/{name}/nodes/n/copy", data={"target_datasource": target})
-        if reply.status_code == 200:
-            reply = api.post(f"/v0/pipes/{name}/copy")
-        assert reply.status_code == 400
-        assert len(shop.all(target)) == 3
 
 
 class TestRights:

@@ -222,7 +222,9 @@ def test_nothing_changes_when_nothing_has_changed(place: Place) -> None:
     """The same project again says so and touches nothing, whatever the blanks and comments."""
     place.deploy(PROJECT)
     before = place.everything()
-    reply = place.send({**PROJECT, "datasources/events.datasource": f"# said again\n\n{EVENTS}\n\n"}, auto_promote="true")
+    reply = place.send(
+        {**PROJECT, "datasources/events.datasource": f"# said again\n\n{EVENTS}\n\n"}, auto_promote="true"
+    )
     assert reply.json()["result"] == "no_changes"
     assert place.everything() == before
 

@@ -516,10 +516,9 @@ class TestChangesAround:
         listed = api.get("/v0/datasources", params={"attrs": "name,used_by"}).json()["datasources"]
         assert {"name": view, "used_by": used} in listed
         graph = api.get("/v0/dependencies").json()["dependencies"]
-        assert (graph[view], graph[f"{view}_t"]) == ([f"{view}_mv"], [])
-        assert api.get("/v0/dependencies", params={"datasource": view}).json() == {
-            "dependencies": {view: [f"{view}_mv"]}
-        }
+        mine = {f"{view}_mv": {"id": pipe["id"]}}
+        assert (graph[view], graph[f"{view}_t"]) == (mine, {})
+        assert api.get("/v0/dependencies", params={"datasource": view}).json() == {"dependencies": {view: mine}}
         asked = {"datasource": view, "check_for_partial_replace": "true"}
         body = api.get("/v0/dependencies", params=asked).json()
-        assert body == {"dependencies": {f"{view}_t": [f"{view}_mv"]}, "incompatible_datasources": []}
+        assert body == {"dependencies": {f"{view}_t": mine}, "incompatible_datasources": {}}

@@ -16,6 +16,9 @@ import pytest
 import requests
 
 from tinymagic import local
+from tinymagic.local.engine import Engine, EngineError, quote_string
+from tinymagic.local.ingest.loader import STAGING_DATABASE, Loader, Table
+from tinymagic.local.ingest.moves import Moves, Unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,3 +209,92 @@ def test_kill_while_a_view_is_populated(folder: Path) -> None:
     assert client.rows("SELECT count() FROM slowly") == [[0]]
     client.post("/v0/events", params={"name": "old"}, data=b'{"batch": -1, "n": 1}')
     assert client.rows("SELECT batch FROM slowly") == [[-1]]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    """An engine of this process."""
+    return Engine(None)
+
+
+class TestTogether:
+    """Changes of several tables that were begun and not ended."""
+
+    @pytest.fixture
+    def loader(self, engine: Engine) -> Loader:
+        """Two tables with a row each, and staged ones with two rows in two partitions."""
+        loader = Loader(engine)
+        loader.prepare()
+        engine.execute("CREATE DATABASE IF NOT EXISTS together ENGINE = Atomic")
+        for name in ("a", "b"):
+            engine.execute(f"DROP TABLE IF EXISTS together.{name} SYNC")
+            definition = "(n Int64) ENGINE = MergeTree PARTITION BY n % 4 ORDER BY n"
+            engine.execute(f"CREATE TABLE together.{name} {definition}")
+            engine.execute(f"INSERT INTO together.{name} VALUES (100)")
+            engine.execute(f"CREATE TABLE {STAGING_DATABASE}.new_{name} AS together.{name}")
+            engine.execute(f"INSERT INTO {STAGING_DATABASE}.new_{name} VALUES (1), (2)")
+        return loader
+
+    def note(self, engine: Engine, kind: str) -> None:
+        """Leave what a server leaves that is killed after it has noted its steps."""
+        steps = []
+        for name in ("a", "b"):
+            sql = f"max(max_block_number) FROM system.parts WHERE database = 'together' AND table = '{name}'"
+            if kind == "exchange":
+                sql = f"toString(uuid) FROM system.tables WHERE database = 'together' AND name = '{name}'"
+            [[before]] = engine.rows(f"SELECT {sql}")
+            steps.append([kind, f"new_{name}", "together", name, before])
+        comment = quote_string(json.dumps({"steps": steps}))
+        engine.execute(f"CREATE TABLE {STAGING_DATABASE}.note_x (x UInt8) ENGINE = Memory COMMENT {comment}")
+
+    def found(self, engine: Engine) -> list[list[int]]:
+        """Return the values in both tables."""
+        return [[row[0] for row in engine.rows(f"SELECT n FROM together.{name} ORDER BY n")] for name in ("a", "b")]
+
+    @pytest.mark.parametrize("done", [0, 1, 2])
+    def test_attach(self, engine: Engine, loader: Loader, done: int) -> None:
+        """However far it came, each row is there once after the next start."""
+        self.note(engine, "attach")
+        for name in ("a", "b")[:done]:
+            engine.execute(f"ALTER TABLE together.{name} ATTACH PARTITION ALL FROM {STAGING_DATABASE}.new_{name}")
+        Loader(engine).prepare()
+        assert self.found(engine) == [[1, 2, 100]] * 2
+        Loader(engine).prepare()
+        assert self.found(engine) == [[1, 2, 100]] * 2
+
+    def test_a_part_of_an_attach(self, engine: Engine, loader: Loader) -> None:
+        """The parts that did not arrive follow."""
+        self.note(engine, "attach")
+        engine.execute(f"ALTER TABLE together.a ATTACH PARTITION ID '1' FROM {STAGING_DATABASE}.new_a")
+        Loader(engine).prepare()
+        assert self.found(engine) == [[1, 2, 100]] * 2
+
+    @pytest.mark.parametrize("done", [0, 1, 2])
+    def test_exchange(self, engine: Engine, loader: Loader, done: int) -> None:
+        """All tables have changed their places after the next start, once."""
+        self.note(engine, "exchange")
+        for name in ("a", "b")[:done]:
+            engine.execute(f"EXCHANGE TABLES together.{name} AND {STAGING_DATABASE}.new_{name}")
+        Loader(engine).prepare()
+        assert self.found(engine) == [[1, 2]] * 2
+
+    def test_nothing_was_noted(self, engine: Engine, loader: Loader) -> None:
+        """What was only staged is gone."""
+        Loader(engine).prepare()
+        assert self.found(engine) == [[100]] * 2
+
+    def test_a_step_that_cannot_be_done(self, engine: Engine, loader: Loader) -> None:
+        """The first: nothing was done. A later one: it is said, and the staged rows stay noted."""
+        moves = Moves(engine, STAGING_DATABASE)
+        gone, there = Table("together", "gone"), Table("together", "b")
+        staged = [Table(STAGING_DATABASE, f"new_{name}") for name in ("a", "b")]
+        with pytest.raises(EngineError):
+            moves.together([(staged[0], gone), (staged[1], there)])
+        assert self.found(engine)[1] == [100]
+        with pytest.raises(Unfinished):
+            moves.together([(staged[1], there), (staged[0], gone)])
+        assert self.found(engine)[1] == [1, 2, 100]
+        [[notes]] = engine.rows(
+            f"SELECT count() FROM system.tables WHERE database = '{STAGING_DATABASE}' AND startsWith(name, 'note_')"
+        )
+        assert notes == 1

@@ -7,6 +7,8 @@ import io
 import itertools
 import json
 import logging
+import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -245,6 +247,27 @@ class TestFiles:
         assert "out/\N{LATIN SMALL LETTER E WITH ACUTE}t/null.csv" in keys
         assert "out/a b/null.csv" in keys
         assert sum(len(exports.bucket.read(key).splitlines()) - 1 for key in keys) == len(values) == job["rows_written"]
+
+    def test_order(self, exports):
+        """The rows of a file stand in the order of the query."""
+        sql = "SELECT number % 3 AS part, number AS n FROM numbers(300000) ORDER BY n DESC"
+        for template in ("all", "{part}"):
+            exports.run(exports.pipe(sql, file_template=template))
+        for key in exports.bucket.names():
+            numbers = [int(line.split(b",")[1]) for line in exports.bucket.read(key).splitlines()[1:]]
+            assert len(numbers) in (100_000, 300_000)
+            assert numbers == sorted(numbers, reverse=True), key
+
+    @pytest.mark.parametrize("strategy", ["new", "truncate"])
+    def test_one_name_twice(self, exports, strategy):
+        """Values that come to the same name share a file; nothing is written over."""
+        sql = "SELECT arrayJoin(['a', 'a.csv', '/a', 'b/c', 'b_c']) AS v"
+        job = exports.run(exports.pipe(sql, file_template="{v}", write_strategy=strategy))
+        assert {each["path"].rpartition("/")[2]: each["rows"] for each in job["files"]} == {
+            "a.csv": 2,
+            "_a.csv": 1,
+            "b_c.csv": 2,
+        }
 
     def test_split(self, exports):
         """A number in braces deals the rows out between so many files."""
@@ -542,6 +565,27 @@ class TestDefinition:
         assert exports.api.post(path, token=token, data=exports.settings()).status_code == 403
         other = exports.pipe()
         assert exports.api.post(f"/v0/pipes/{other}/sink", token=token).status_code == 403
+
+
+def test_crash(bucket: Bucket, tmp_path: Path) -> None:
+    """A run that dies with the server is an error afterwards, and the next one is not held up."""
+    server = local.start(path=tmp_path / "data", port=0, with_parent=True)
+    tokens = requests.get(f"{server.host}/tokens", timeout=10).json()
+    exports = Exports(Api(server.host, tokens["workspace_admin_token"]), bucket)
+    pipe = exports.pipe(f"% {{% if defined(endless) %}} {ENDLESS} {{% else %}} SELECT 1 AS part {{% end %}}")
+    job_id = exports.start(pipe, endless="1", file_template="{part}")
+    time.sleep(0.5)
+    os.kill(server.pid, signal.SIGKILL)
+    again = local.start(path=tmp_path / "data", port=0, with_parent=True)
+    try:
+        exports.api = Api(again.host, tokens["workspace_admin_token"])
+        job = exports.wait(job_id)
+        assert job["status"] == "error"
+        assert "Files that it had written by then are in the bucket." in job["error"]
+        assert exports.run(pipe)["rows_written"] == 1
+        assert bucket.names() == ["out/all.csv"]
+    finally:
+        local.stop(port=again.port)
 
 
 def test_credentials_in_no_file(bucket: Bucket, tmp_path: Path, private_folders: Path) -> None:

@@ -35,7 +35,14 @@ _UNFINISHED = (
     "they belong"
 )
 
-VIEW_SETTINGS: dict[str, Setting] = {**OWN_SQL_SETTINGS, **ANY_PARTITIONS, **INSERT_SETTINGS}
+#: What a view gives may have any number of parts, for they are moved together.
+VIEW_SETTINGS: dict[str, Setting] = {
+    **OWN_SQL_SETTINGS,
+    **ANY_PARTITIONS,
+    **INSERT_SETTINGS,
+    "min_insert_block_size_rows": 1_000_000,
+    "min_insert_block_size_bytes": 256_000_000,
+}
 
 
 class Feeding:

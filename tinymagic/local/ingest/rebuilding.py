@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from tinymagic.local.engine import EngineError, quote_string
 
-from .feeding import create_like, keeps_rows
+from .feeding import VIEW_SETTINGS, create_like, keeps_rows
 from .imports import plain_reason
 from .moves import Unfinished
-from .settings import ANY_PARTITIONS, INSERT_SETTINGS, OWN_SQL_SETTINGS
 from .table import Table, staging_table
 
 if TYPE_CHECKING:
@@ -196,11 +195,5 @@ def additional_filter(table: Table, condition: str) -> dict[str, Setting]:
     return {"additional_table_filters": f"{{{name}: {quote_string(condition)}}}"}
 
 
-REBUILD_SETTINGS: dict[str, Setting] = {
-    **OWN_SQL_SETTINGS,
-    **ANY_PARTITIONS,
-    **INSERT_SETTINGS,
-    "min_insert_block_size_rows": 1_000_000,
-    "min_insert_block_size_bytes": 256_000_000,
-    "apply_mutations_on_fly": 1,
-}
+#: A deletion that a dead server had begun may still be under way.
+REBUILD_SETTINGS: dict[str, Setting] = {**VIEW_SETTINGS, "apply_mutations_on_fly": 1}

@@ -23,6 +23,7 @@ from tinymagic.local.sql.failures import query_error
 from tinymagic.local.sql.gate import INTERNAL_PREFIX, QUERY_PAGE, Statement
 from tinymagic.local.sql.names import COPIES_ONLY, OPEN_TABLES
 from tinymagic.local.sql.secret_guard import SecretGuard
+from tinymagic.local.sql.shapes import Shapes
 from tinymagic.local.template import CustomErrorCalled, Rendered, TemplateError, check, is_template, render
 from tinymagic.sqltext import split_format
 
@@ -151,6 +152,7 @@ class Composer:
         self._service_log = service_log
         self._variables = variables
         self._directory = Directory(catalog)
+        self._shapes = Shapes(gate)
         self.secret_guard = SecretGuard(engine)
         # Nobody else knows it, so no text of a user can hold a mark.
         self._mark = f"{INTERNAL_PREFIX}node_{secrets.token_hex(16)}"
@@ -339,15 +341,15 @@ class _Composition:
         self._names.append(names)
         return names
 
-    def statement(self, text: str, name: str | None) -> tuple[Rendered, Statement]:
-        """Render and check one text."""
+    def statement(self, text: str, name: str | None) -> tuple[Rendered, Statement, Mapping[str, str]]:
+        """Render and check one text; what comes last is to be put into the statement's SQL by `Shapes.filled`."""
         rendered = self._rendered(text, name)
-        statement = self._composer._gate.check(rendered.sql, copying=self._copying)
-        return rendered, statement
+        shapes = self._composer._shapes
+        return rendered, *shapes.check(rendered.sql, rendered.literals, copying=self._copying)
 
     def part(self, text: str, names: Names, name: str | None) -> _Part:
         """Compose one text whose names mean what *names* says."""
-        rendered, statement = self.statement(text, name)
+        rendered, statement, values = self.statement(text, name)
         if statement.shows_tables:
             return _Part(
                 statement.sql, statement, rendered, {}, 1, frozenset(), frozenset(), False, frozenset(), frozenset()
@@ -369,6 +371,7 @@ class _Composition:
                 if meaning.table != table:
                     changes[table] = meaning.table
         sql = self._composer._gate.renamed(statement, changes) if changes else statement.sql
+        sql = self._composer._shapes.filled(sql, values)
         parts = list(inner.values())
         if any(each.secrets for each in parts):
             self._composer.secret_guard.check_placeholders(statement.sql, rendered.secrets)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tinymagic.local.services.connections import ConnectionsService
 
 #: Parameters of requests that are no settings.
-_OWN = ("name", "service", "token", "from", "cli_version", "force", "settings")
+_OWN = ("name", "service", "token", "from", "cli_version", "force", "dry_run", "settings")
 
 #: An account of nobody, as documents of AWS write it.
 _ACCOUNT = "000000000000"
@@ -45,8 +45,8 @@ async def create(request: Request, access: Access) -> Response:
     """Add one."""
     asked = await parameters(request)
     name, kind = text(asked, "name"), text(asked, "service")
-    service = _service(request)
-    made = await in_thread(service.create, access.workspace, name, kind, _settings(asked))
+    service, dry_run = _service(request), str(asked.get("dry_run", "")).lower() in ("true", "1")
+    made = await in_thread(lambda: service.create(access.workspace, name, kind, _settings(asked), dry_run=dry_run))
     return json_response(await in_thread(service.view, access.workspace, made))
 
 

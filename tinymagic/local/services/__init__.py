@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tinymagic.local.deployments.trial import Surroundings
 from tinymagic.local.pipes.composition import Composer
 from tinymagic.local.rates import Rates
 from tinymagic.local.secret_box import SecretBox
@@ -23,6 +22,7 @@ from .datasource_changes import DataSourceChanges
 from .datasources import DataSourcesService
 from .deletions import Deletions
 from .dependencies import Dependencies
+from .deploying.trial import Surroundings
 from .deployments import DeploymentsService
 from .endpoints import EndpointsService
 from .events import EventsService

@@ -132,7 +132,9 @@ class ConnectionsService:
 
     # Changing
 
-    def create(self, workspace: Workspace, name: str, service: str, settings: Mapping[str, Any]) -> ConnectionRecord:
+    def create(
+        self, workspace: Workspace, name: str, service: str, settings: Mapping[str, Any], *, dry_run: bool = False
+    ) -> ConnectionRecord:
         """Add a connection.
 
         Args:
@@ -140,6 +142,7 @@ class ConnectionsService:
             name: of it.
             service: ``s3``, ``s3_iamrole``, ``gcs``, ``gcs_hmac``, ``gcs_service_account``, ``kafka`` or another.
             settings: what the service needs; values are texts.
+            dry_run: whether it is only checked, as the command lines do before; the other service is not asked.
 
         Raises:
             BadRequest: the name cannot be used, a setting is missing or no text, or the endpoint is no URL.
@@ -151,6 +154,8 @@ class ConnectionsService:
         with self._lock:
             if len(self._catalog.connections(workspace.id)) >= MOST_CONNECTIONS:
                 raise BadRequest(f"A Workspace has at most {MOST_CONNECTIONS} connections.", documentation=SINKS_PAGE)
+            if dry_run:
+                return record
             try:
                 return self._catalog.create_connection(record)
             except NameTaken as error:

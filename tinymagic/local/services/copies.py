@@ -41,6 +41,8 @@ _SCHEDULE = ("schedule_cron", "copy_schedule")
 _MODE = ("mode", "copy_mode")
 _WORKSPACE = ("target_workspace", "copy_target_workspace")
 
+_ON_DEMAND = "@on-demand"
+
 #: Parameters of a run that are not for the template.
 _OWN_PARAMETERS = ("_mode", "token", "on_demand_compute", "_execution_type", "from", "cli_version")
 
@@ -98,15 +100,19 @@ class Copies:
         mode = _checked_mode(_given(fields, _MODE) or str(old.get("mode", MODES[0])))
         cron = _given(fields, _SCHEDULE)
         schedule = str(old.get("schedule_cron", "")) if cron is None else self._schedules.check(cron)
+        # It means no schedule, but a datafile that says so shall be given back as it was.
+        on_demand = bool(old.get("on_demand")) if cron is None else cron.lower() == _ON_DEMAND
         self._check_node(workspace, pipe, node, target)
         output = {
             "datasource": target.id,
             "workspace": workspace.id,
             "mode": mode,
             "schedule_cron": schedule,
-            # A new schedule runs; the same one stays as it is.
-            "paused": bool(old.get("paused")) and schedule == old.get("schedule_cron"),
+            # A new schedule runs; the same one stays as it is, also when the whole Pipe is put anew.
+            "paused": self._is_paused(workspace, pipe, node, schedule),
         }
+        if on_demand:
+            output["on_demand"] = True
         made = replace(node, type="copy", output=output)
         described = self._datasources.get(workspace, target.id)
         return made, {"datasource": described, "created_datasource": False}
@@ -132,7 +138,9 @@ class Copies:
         mode = str(node.output.get("mode") or MODES[0])
         found = {
             "target_datasource": target.name if target else "",
-            "copy_schedule": str(node.output.get("schedule_cron") or ""),
+            "copy_schedule": str(
+                node.output.get("schedule_cron") or (_ON_DEMAND if node.output.get("on_demand") else "")
+            ),
             "mode": mode if mode != MODES[0] else "",
         }
         return {key: value for key, value in found.items() if value}
@@ -320,6 +328,14 @@ class Copies:
         pipe = self._pipes.pipe(workspace, pipe_id)
         node = self._copy_node(pipe)
         return self._composer.node(workspace, pipe, node, parameters, access=access, now=moment)
+
+    def _is_paused(self, workspace: Workspace, pipe: PipeRecord, node: Node, schedule: str) -> bool:
+        """Say whether the catalogue has this schedule of the node as paused."""
+        known = self._datasources.catalog.pipe(workspace.id, pipe.id)
+        before = known.node(node.id) if known else None
+        if before is None or before.type != "copy" or before.output.get("schedule_cron") != schedule:
+            return False
+        return bool(before.output.get("paused"))
 
     def _copy_node(self, pipe: PipeRecord) -> Node:
         node = pipe.output_node

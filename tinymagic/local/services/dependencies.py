@@ -126,34 +126,34 @@ class Dependencies:
             below = self._views.downstream(workspace, records[0].id)
             records += [each for each in self._catalog.datasources(workspace.id) if each.id in below]
         named = self._pipes.pipe(workspace, pipe).id if pipe else ""
-        found: dict[str, list[str]] = {}
+        found: dict[str, dict[str, Any]] = {}
         for record in records:
             readers = self.readers(workspace, record)
             if match and match not in record.name and not fnmatch.fnmatchcase(record.name, match):
                 continue
             if (no_deps and readers) or (named and all(each.id != named for each in readers)):
                 continue
-            found[record.name] = [each.name for each in readers]
-        reply: dict[str, Any] = {"dependencies": found}
-        if partial_replace:
-            reply["incompatible_datasources"] = []
-        return reply
+            found[record.name] = {each.name: {"id": each.id} for each in readers}
+        # The command line takes the keys of both, and of what is in the first.
+        return {"dependencies": found, **({"incompatible_datasources": {}} if partial_replace else {})}
 
     def _replaced_with(self, workspace: Workspace, record: DataSourceRecord) -> dict[str, Any]:
         names = {each.name: each for each in self._catalog.datasources(workspace.id)}
         pipes = {each.id: each.name for each in self._catalog.pipes(workspace.id)}
-        found: dict[str, list[str]] = {}
+        found: dict[str, dict[str, Any]] = {}
         todo = [record.name]
         while todo:
             for view in self._views.on(Table(workspace.database, todo.pop())):
                 if view.target.name not in found:
                     todo.append(view.target.name)
-                found.setdefault(view.target.name, []).append(pipes.get(view.pipe_id, view.name))
+                found.setdefault(view.target.name, {})[pipes.get(view.pipe_id, view.name)] = {"id": view.pipe_id}
         whole = ("", "tuple()")
         parted = record.engine.get("engine_partition_key", "") not in whole
-        incompatible = [
-            name for name in found if parted and names[name].engine.get("engine_partition_key", "") in whole
-        ]
+        incompatible = {
+            name: found[name]
+            for name in found
+            if parted and names[name].engine.get("engine_partition_key", "") in whole
+        }
         return {"dependencies": found, "incompatible_datasources": incompatible}
 
     def _fillers(self, workspace: Workspace, record: DataSourceRecord) -> list[tuple[PipeRecord, Node]]:

@@ -113,6 +113,7 @@ class Populating:
             BadRequest: an option cannot be used.
         """
         job_id = str(uuid.uuid4())
+        # What an older job of this node waited for is this job's now.
         waiting = replace(node, output={**node.output, WAITING: job_id})
         return waiting, self._start(workspace, pipe, waiting, fields, access, job_id)
 
@@ -126,7 +127,7 @@ class Populating:
         job_id: str,
     ) -> JobRecord:
         view = self._views.view(workspace, pipe, node)
-        options = self._options(workspace, view, fields)
+        options = {**self._options(workspace, view, fields), WAITING: node.output.get(WAITING)}
         target = self._datasources.record(workspace, node.output[TARGET])
         record = self._jobs.start(
             workspace,
@@ -159,7 +160,7 @@ class Populating:
         error = ""
         target: DataSourceRecord | None = None
         try:
-            pipe, node = self._saved(job, workspace, pipe_id, node_id)
+            pipe, node = self._saved(job, workspace, pipe_id, node_id, options[WAITING])
             target = self._datasources.record(workspace, node.output[TARGET])
             rows = self._populate(job, workspace, pipe, node, options)
             job.update(statistics=self._datasources.get(workspace, target.id)["statistics"], rows=rows)
@@ -206,6 +207,7 @@ class Populating:
             create_like(self._engine, staged, view.target, keeps_rows=view.keeps_rows)
             self._evaluate(job, view, rows, staged, options["condition"] if not options["subset"] else "")
             with self._datasources.writing(workspace, node.output[TARGET]) as target:
+                self._found(workspace, pipe.id, node.id)
                 place = Table(workspace.database, target.name)
                 with self._loader.feeding(staged, place) as feeding:
                     job.commit()
@@ -294,14 +296,20 @@ class Populating:
 
     # What becomes of the view
 
-    def _saved(self, job: RunningJob, workspace: Workspace, pipe_id: str, node_id: str) -> tuple[PipeRecord, Node]:
-        """Return Pipe and node, once they are in the catalogue."""
+    def _saved(
+        self, job: RunningJob, workspace: Workspace, pipe_id: str, node_id: str, mark: str | None
+    ) -> tuple[PipeRecord, Node]:
+        """Return Pipe and node, once they are in the catalogue as the job was started with them.
+
+        Raises:
+            NotFound: they are not, for instance because the Pipe could not be saved.
+        """
         deadline = time.monotonic() + _SAVED_S
         while True:
             job.check()
             pipe = self._catalog.pipe(workspace.id, pipe_id)
             node = pipe.node(node_id) if pipe else None
-            if pipe and node and node.type == TYPE and node.output.get(WAITING) in (None, job.record.id):
+            if pipe and node and node.type == TYPE and node.output.get(WAITING) == mark:
                 return pipe, node
             if time.monotonic() > deadline:
                 raise NotFound("The materialized view does not exist any more.", documentation=PIPES_PAGE)

@@ -11,15 +11,14 @@ Credentials travel to the engine as query parameters: they stand in no text of S
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import now
 from tinymagic.local.engine import EngineError, quote_identifier, quote_string
 from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.ingest.loader import OWN_SQL_SETTINGS, staging_table
-from tinymagic.local.secret_text import MASK
-from tinymagic.local.sinks.buckets import key_problem, object_url
+from tinymagic.local.sinks.buckets import key_problem
 from tinymagic.local.sinks.file_names import (
     engine_compression,
     engine_format,
@@ -30,15 +29,13 @@ from tinymagic.local.sinks.file_names import (
 from tinymagic.local.sinks.settings import SINKS_PAGE
 from tinymagic.local.sql.failures import query_error
 
-from .connections import S3_SERVICES, credentials_of, endpoint_of, value_of
 from .running_job import JobCancelled
+from .sink_targets import Order, SinkTarget, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
-    from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import ConnectionRecord, JobRecord, Node, PipeRecord, Workspace
+    from tinymagic.local.catalog import JobRecord, PipeRecord, Workspace
     from tinymagic.local.engine import Engine, ExportSummary, Setting
     from tinymagic.local.pipes.composition import Composed, Composer
     from tinymagic.local.service_datasources.log import ServiceLog
@@ -57,8 +54,9 @@ MOST_FILES = 10_000
 #: Names that are tried for a file before the run gives up.
 _MOST_SUFFIXES = 10_000
 
-#: Column of a staged row with the name of its file.
+#: Columns of a staged row: the name of its file, and its number.
 _FILE = "_tm_file"
+_ROW = "_tm_row"
 
 #: The engine tries again 500 times by default, which takes minutes.
 _S3_SETTINGS: dict[str, Setting] = {
@@ -68,58 +66,6 @@ _S3_SETTINGS: dict[str, Setting] = {
 }
 
 _EXISTS = "already exists"
-
-
-@dataclass(frozen=True)
-class Order:
-    """One run that was asked for.
-
-    Attributes:
-        pipe: whose node.
-        node: the sink.
-        settings: of this run.
-        connection: of this run.
-        parameters: for the template.
-        moment: the run's time.
-        access: of who asked; ``None`` for a scheduled run.
-        fill: puts Environment Variables into settings when the run begins.
-    """
-
-    pipe: PipeRecord
-    node: Node
-    settings: SinkSettings
-    connection: ConnectionRecord
-    parameters: Mapping[str, Any]
-    moment: datetime
-    access: Access | None
-    fill: Callable[[Workspace, str], str] | None = None
-
-
-@dataclass
-class _Target:
-    """Where the files of one run go, and which there are."""
-
-    url: Callable[[str], str]
-    key_id: str
-    secret: str
-    files: list[dict[str, Any]] = field(default_factory=list)
-    read_rows: int = 0
-    read_bytes: int = 0
-
-    @property
-    def rows(self) -> int:
-        return sum(int(each["rows"]) for each in self.files)
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(int(each["bytes"]) for each in self.files)
-
-    def hidden(self, text: str) -> str:
-        """Take the credentials out of a text."""
-        for value in (self.secret, self.key_id):
-            if len(value) >= 4:
-                text = text.replace(value, MASK)
-        return text
 
 
 class SinkRuns:
@@ -199,41 +145,40 @@ class SinkRuns:
         Raises:
             BadRequest: with the reason.
         """
-        self._target(workspace, order)
+        target_of(self._connections, workspace, order)
 
     # The work of a job
 
     def _work(self, job: RunningJob, workspace: Workspace, order: Order) -> None:
         begin = time.perf_counter()
-        target: _Target | None = None
+        target: SinkTarget | None = None
         error = ""
         try:
             if order.fill is not None:
                 order = self._filled(workspace, order)
-            target = self._target(workspace, order)
+            target = target_of(self._connections, workspace, order)
             try:
                 self._write(job, workspace, order, target)
             except EngineError as failure:
                 if job.record.status == "cancelling":
                     raise JobCancelled from None
                 raise BadRequest(self._reason(failure, target), documentation=SINKS_PAGE) from None
-            job.update(**_statistics(target))
+            job.update(**target.statistics())
         except JobCancelled:
             error = "The job was cancelled."
             raise
         except ApiError as failure:
-            written = _written(target)
-            error = failure.message = failure.message + written
+            error = failure.message = failure.message + (target.written() if target else "")
             raise
         except Exception:
             error = "The server could not do it."
             raise
         finally:
             if target is not None and error:
-                job.update(**_statistics(target))
+                job.update(**target.statistics())
             self._note(workspace, order, job, target, error, time.perf_counter() - begin)
 
-    def _write(self, job: RunningJob, workspace: Workspace, order: Order, target: _Target) -> None:
+    def _write(self, job: RunningJob, workspace: Workspace, order: Order, target: SinkTarget) -> None:
         composed = self.composed(workspace, order)
         columns = self.check(workspace, composed, order.settings)
         if composed.reads_service_log:
@@ -241,19 +186,19 @@ class SinkRuns:
         template = order.settings.template
         if template.is_plain:
             name = with_ending(template.plain_name, order.settings)
-            names = ", ".join(quote_identifier(column) for column, _ in columns)
-            select = f"SELECT {names} FROM (\n{composed.sql}\n)"
-            done = self._put(job, workspace, order, target, name, select, composed.settings, composed.parameters)
+            # Not as a subquery: the engine leaves out its ORDER BY.
+            done = self._put(job, workspace, order, target, name, composed.sql, composed.settings, composed.parameters)
             target.read_rows, target.read_bytes = done.rows_read, done.bytes_read
             return
         staged = staging_table()
         try:
             expression = template.expression(columns)
             staging = self._engine.export(
-                f"CREATE TABLE {staged.sql} ENGINE = MergeTree ORDER BY {_FILE} SETTINGS allow_nullable_key = 1 AS "
-                f"SELECT *{_storable(columns)}, {expression} AS {_FILE} FROM (\n{composed.sql}\n)",
+                f"CREATE TABLE {staged.sql} ENGINE = MergeTree ORDER BY ({_FILE}, {_ROW}) AS "
+                f"SELECT *{_storable(columns)}, {expression} AS {_FILE}, rowNumberInAllBlocks() AS {_ROW} "
+                f"FROM (\n{composed.sql}\n)",
                 database=workspace.database,
-                settings={**OWN_SQL_SETTINGS, **composed.settings},
+                settings={**OWN_SQL_SETTINGS, **composed.settings, "query_plan_remove_redundant_sorting": 0},
                 parameters=composed.parameters,
             )
             target.read_rows, target.read_bytes = staging.rows_read, staging.bytes_read
@@ -267,34 +212,30 @@ class SinkRuns:
         job: RunningJob,
         workspace: Workspace,
         order: Order,
-        target: _Target,
+        target: SinkTarget,
         table: str,
         columns: Sequence[tuple[str, str]],
     ) -> None:
-        found = self._engine.rows(f"SELECT {_FILE}, count() FROM {table} GROUP BY {_FILE} ORDER BY {_FILE}")
+        found = self._engine.rows(
+            f"SELECT {_FILE}, count() FROM {table} GROUP BY {_FILE} ORDER BY {_FILE} LIMIT {MOST_FILES + 1}"
+        )
         if len(found) > MOST_FILES:
             raise BadRequest(
-                f"The file template makes {len(found)} files of these rows; a run writes at most {MOST_FILES}. "
+                f"The file template makes more than {MOST_FILES} files of these rows, which is the limit of a run. "
                 "Name the files by columns with fewer values.",
                 documentation=SINKS_PAGE,
             )
+        # Two names may be one file: with and without its ending.
+        files: dict[str, list[str]] = {}
+        for name, _ in found:
+            files.setdefault(with_ending(str(name), order.settings), []).append(str(name))
         total, done = sum(int(count) for _, count in found), 0
         names = ", ".join(quote_identifier(column) for column, _ in columns)
         job.progress(30)
-        for name, count in found:
-            job.check()
-            select = f"SELECT {names} FROM {table} WHERE {_FILE} = {{_tm_file_name:String}}"
-            self._put(
-                job,
-                workspace,
-                order,
-                target,
-                with_ending(str(name).lstrip("/"), order.settings),
-                select,
-                {},
-                {"_tm_file_name": name},
-            )
-            done += int(count)
+        for file, members in files.items():
+            listed = ", ".join(map(quote_string, members))
+            select = f"SELECT {names} FROM {table} WHERE {_FILE} IN ({listed}) ORDER BY {_FILE}, {_ROW}"
+            done += self._put(job, workspace, order, target, file, select, {}, {}).rows
             job.progress(30 + 70 * done / max(1, total))
 
     def _put(
@@ -302,7 +243,7 @@ class SinkRuns:
         job: RunningJob,
         workspace: Workspace,
         order: Order,
-        target: _Target,
+        target: SinkTarget,
         name: str,
         select: str,
         settings: Mapping[str, Setting],
@@ -323,7 +264,7 @@ class SinkRuns:
                     continue
                 raise
             target.files.append({"path": bucket.uri(key), "rows": done.rows, "bytes": done.size_bytes})
-            job.update(**_statistics(target))
+            job.update(**target.statistics())
             return done
         raise BadRequest(
             f"There are {_MOST_SUFFIXES} files called {bucket.uri(bucket.key(name))!r} already. "
@@ -335,7 +276,7 @@ class SinkRuns:
         self,
         workspace: Workspace,
         order: Order,
-        target: _Target,
+        target: SinkTarget,
         key: str,
         select: str,
         settings: Mapping[str, Setting],
@@ -356,32 +297,6 @@ class SinkRuns:
             parameters={**parameters, **own},
         )
 
-    def _target(self, workspace: Workspace, order: Order) -> _Target:
-        connection = order.connection
-        if connection.service not in S3_SERVICES:
-            raise BadRequest(
-                f"The connection {connection.name!r} is one to {connection.service}. The embedded Tinybird keeps such "
-                "sinks and does not run them: it writes to S3 and to services that speak its protocol.",
-                documentation=SINKS_PAGE,
-            )
-        bucket = order.settings.bucket
-        if bucket.scheme != "s3":
-            raise BadRequest(
-                f"The path {bucket.uri('')} is none of S3; with the connection {connection.name!r} write s3://...",
-                documentation=SINKS_PAGE,
-            )
-        values = self._connections.values(workspace, connection)
-        key_id, secret = credentials_of(values)
-        if not key_id or not secret:
-            raise BadRequest(
-                f"The connection {connection.name!r} has no access key. The embedded Tinybird cannot take on a role at "
-                "AWS: give the connection s3_access_key_id and s3_secret_access_key.",
-                documentation=SINKS_PAGE,
-            )
-        endpoint = endpoint_of(values)
-        region = value_of(values, ("s3_region", "s3_iamrole_region", "region")) or "us-east-1"
-        return _Target(lambda key: object_url(endpoint, region, bucket, key), key_id, secret)
-
     def _filled(self, workspace: Workspace, order: Order) -> Order:
         fill = order.fill
         if fill is None:
@@ -390,13 +305,19 @@ class SinkRuns:
         changed = {name: fill(workspace, getattr(settings, name)) for name in ("path", "file_template", "kafka_topic")}
         return replace(order, settings=replace(settings, **changed))
 
-    def _reason(self, error: EngineError, target: _Target) -> str:
+    def _reason(self, error: EngineError, target: SinkTarget) -> str:
         """Return what the engine says, without its stack and without credentials."""
         message = error.message.partition(", Stack trace")[0].partition("\n")[0].strip()
         return f"[Error] {target.hidden(message)} ({error.name})"
 
     def _note(
-        self, workspace: Workspace, order: Order, job: RunningJob, target: _Target | None, error: str, elapsed_s: float
+        self,
+        workspace: Workspace,
+        order: Order,
+        job: RunningJob,
+        target: SinkTarget | None,
+        error: str,
+        elapsed_s: float,
     ) -> None:
         settings = order.settings
         options = {name: value for name, value in settings.as_output().items() if value}
@@ -446,20 +367,3 @@ def _storable(columns: Sequence[tuple[str, str]]) -> str:
         if "Nothing" in kind and "'" not in kind
     ]
     return f" REPLACE ({', '.join(casts)})" if casts else ""
-
-
-def _statistics(target: _Target) -> dict[str, Any]:
-    return {
-        "files": list(target.files),
-        "rows_written": target.rows,
-        "statistics": {"row_count": target.rows, "bytes": target.size_bytes},
-    }
-
-
-def _written(target: _Target | None) -> str:
-    """Say which files a failed run has written."""
-    if target is None or not target.files:
-        return " No file was written." if target is not None else ""
-    names = ", ".join(str(each["path"]) for each in target.files[:20])
-    more = f" and {len(target.files) - 20} more" if len(target.files) > 20 else ""
-    return f" These files were written before and are whole: {names}{more}."

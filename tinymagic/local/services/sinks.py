@@ -18,7 +18,7 @@ from tinymagic.local.template.secrets import secrets_used
 
 from .connections import KAFKA
 from .schedules import schedule_object
-from .sink_runs import Order
+from .sink_targets import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -78,7 +78,7 @@ class FileTemplate:
         parts = [_sql(piece, types) for piece in self.pieces]
         name = parts[0] if len(parts) == 1 else f"concat({', '.join(parts)})"
         # A value must not make empty parts of a path, or parts that lead out of the prefix.
-        name = f"replaceRegexpAll({name}, '/{{2,}}', '/')"
+        name = f"trim(LEADING '/' FROM replaceRegexpAll({name}, '/{{2,}}', '/'))"
         return f"replaceRegexpAll({name}, '(^|/)[.]+(/|$)', '\\\\1_\\\\2')"
 
 

@@ -244,6 +244,14 @@ class SqlGate:
             rename(Reading(tree, self._vocabulary), names)
         return self._write(tree)
 
+    def tree(self, sql: str) -> dict[str, Any]:
+        """Return the tree of a SELECT that `check` has passed.
+
+        Raises:
+            EngineError: it has none.
+        """
+        return self._parse(sql)[0]
+
     def formatted(self, sql: str) -> str:
         """Return any one statement as the engine's parser writes it, over several lines; it is not checked.
 

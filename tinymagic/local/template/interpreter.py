@@ -17,7 +17,7 @@ from .errors import (
 )
 from .evaluation import Evaluator, Scope
 from .nodes import Document, For, Handler, If, Jump, Node, Output, Set, Text, Try, While
-from .values import as_sql
+from .values import as_sql, literal_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,6 +78,9 @@ class Interpreter:
         self._checking = checking
         self._line = 1
         self._written: list[str] = []
+        self._size = 0
+        #: Begin and end of the quoted texts that ``{{ }}`` has written.
+        self.literals: list[tuple[int, int]] = []
 
     def run(self) -> str:
         """Return the SQL.
@@ -137,6 +140,7 @@ class Interpreter:
     def _write(self, text: str) -> None:
         self._budget.write(len(text))
         self._written.append(text)
+        self._size += len(text)
 
     def _output(self, node: Output) -> None:
         value = self._evaluator.value(node.expression)
@@ -146,6 +150,9 @@ class Interpreter:
         if sql is None:
             shown = node.source if len(node.source) <= _SHOWN else f"{node.source[:_SHOWN]}..."
             raise syntax_error(f'expression "{shown}" evaluated to null', TEMPLATES_PAGE)
+        span = literal_in(value, sql)
+        if span is not None:
+            self.literals.append((self._size + span[0], self._size + span[1]))
         self._write(sql)
 
     def _set(self, statement: ast.Assign | ast.AugAssign | ast.Expr) -> None:

@@ -63,12 +63,14 @@ class Rendered:
             (frozenset of text) asked for. Read them here, not from the comments in the SQL.
         secrets: names of the secrets that the SQL uses as query parameters ``{name: String}``.
         warnings: reserved names that the template uses as variables.
+        literals: begin and end, in the SQL, of quoted texts that stand for a value: another value changes nothing else.
     """
 
     sql: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    literals: tuple[tuple[int, int], ...] = ()
 
 
 def is_template(text: str) -> bool:
@@ -170,7 +172,8 @@ def _run(
     interpreter = Interpreter(document, values, functions.table(), budget, required=required, checking=checking)
     sql = interpreter.run()
     notes = functions.notes
-    return Rendered(sql, MappingProxyType(notes.settings), tuple(notes.secrets), warnings)
+    literals = tuple(interpreter.literals)
+    return Rendered(sql, MappingProxyType(notes.settings), tuple(notes.secrets), warnings, literals)
 
 
 def _check_names(document: Document) -> tuple[str, ...]:

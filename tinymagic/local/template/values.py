@@ -119,6 +119,20 @@ def as_sql(value: Any) -> str | None:
     return None
 
 
+def literal_in(value: Any, sql: str) -> tuple[int, int] | None:
+    """Return begin and end of the quoted text in what `as_sql` made of *value*; ``None`` when it is not that.
+
+    Example:
+        >>> literal_in(Integer.of_type(5, "Int8"), "toInt8('5')")
+        (7, 10)
+    """
+    if isinstance(value, str) and not isinstance(value, Expression):
+        return (0, len(sql))
+    if isinstance(value, (Integer, Float)):
+        return (sql.index("'"), len(sql) - 1)
+    return None
+
+
 def _collection(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_member(key)}: {_member(each)}" for key, each in value.items()) + "}"

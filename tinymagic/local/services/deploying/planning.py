@@ -10,6 +10,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tinymagic.local.catalog import Node, PipeRecord, new_id
+from tinymagic.local.deployments.evolution import EvolutionError
+from tinymagic.local.deployments.fingerprint import PATH
+from tinymagic.local.deployments.plan import Filling, Plan, PlannedDataSource
+from tinymagic.local.deployments.problems import Problem, ProjectInvalid
+from tinymagic.local.deployments.project import targets_of
+from tinymagic.local.deployments.target import (
+    line_of_datasource_error,
+    planned_datasource,
+    planned_pipe,
+    problem_of,
+)
 from tinymagic.local.engine import EngineError, quote_identifier
 from tinymagic.local.errors import ApiError
 from tinymagic.local.ingest.imports import plain_reason
@@ -17,26 +28,13 @@ from tinymagic.local.ingest.settings import INSERT_SETTINGS, OWN_SQL_SETTINGS
 from tinymagic.local.sql.expressions import Expressions
 from tinymagic.local.tables.sizes import table_sizes
 
-from .evolution import EvolutionError
-from .fingerprint import PATH
-from .order import Cycle, ordered
-from .plan import Filling, Plan, PlannedDataSource, PlannedPipe
-from .problems import Problem, ProjectInvalid
-from .project import targets_of
-from .target import (
-    finished_pipe,
-    implied_datasource,
-    line_of_datasource_error,
-    planned_datasource,
-    planned_pipe,
-    problem_of,
-)
+from .pipe_trial import PipeTrial
 
 if TYPE_CHECKING:
-    from tinymagic.local.catalog import DataSourceRecord, Workspace
-    from tinymagic.local.datafiles.model import DatasourceFile, NodeFile
+    from tinymagic.local.catalog import Workspace
+    from tinymagic.local.datafiles.model import DatasourceFile
+    from tinymagic.local.deployments.project import Project
 
-    from .project import Project
     from .trial import Surroundings, Trial
 
 
@@ -108,7 +106,9 @@ class Planning:
         """
         self._try_datasources(trial)
         self._try_fillings(trial)
-        self._try_pipes(trial)
+        pipes = PipeTrial(self._around, self._workspace, self._project, trial, self.plan, self._failed)
+        pipes.run()
+        self.problems += pipes.problems
         self.refuse_problems()
 
     def refuse_problems(self) -> None:
@@ -254,149 +254,6 @@ class Planning:
         else:
             planned.filling = filling
 
-    # Trial of Pipes
-
-    def _try_pipes(self, trial: Trial) -> None:
-        deleted = {each.id for each in self.plan.deleted_pipes}
-        strangers = [
-            each for each in self._pipes.values() if each.id not in deleted and each.name not in self.plan.pipes
-        ]
-        for stranger in strangers:
-            trial.catalog.create_pipe(stranger)
-        needs, reads = self._needs(trial)
-        try:
-            order = ordered(self.plan.pipes, needs)
-        except Cycle as cycle:
-            file = self.plan.pipes[cycle.names[0]].file
-            self.problems.append(Problem(file.file, f"The Pipes read each other in a circle: {cycle}."))
-            return
-        # All of them are there from the beginning, for a name must mean something; outputs are made one by one.
-        for name in order:
-            trial.catalog.create_pipe(_without_outputs(self.plan.pipes[name]))
-        dirty = {each.record.name for each in self.plan.datasources.values() if each.is_new or each.evolution}
-        dirty |= {each.name for each in self.plan.deleted_datasources}
-        dirty |= {each.name for each in self.plan.deleted_pipes}
-        dirty |= {name for name in self._project.implied if name not in self._datasources}
-        failed = self._failed
-        for name in order:
-            planned = self.plan.pipes[name]
-            if planned.is_changed or reads[name] & dirty or set(targets_of(planned.file)) & dirty:
-                dirty.add(name)
-                blocked = (reads[name] | set(targets_of(planned.file))) & failed
-                if blocked or not self._try_pipe(trial, planned):
-                    failed |= {name, *targets_of(planned.file)} - {*self._project.datasources}
-                    continue
-            trial.catalog.update_pipe(planned.record)
-        if not self.problems:
-            self._try_strangers(trial, strangers, dirty)
-
-    def _needs(self, trial: Trial) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
-        """Return for each Pipe the Pipes that come before it, and all names that it reads."""
-        writers: dict[str, list[str]] = {}
-        for name, planned in self.plan.pipes.items():
-            for node in planned.file.nodes:
-                if node.type == "materialized":
-                    writers.setdefault(node.settings.get("datasource", ""), []).append(name)
-        needs: dict[str, list[str]] = {}
-        reads: dict[str, set[str]] = {}
-        for name, planned in self.plan.pipes.items():
-            own = {node.name for node in planned.record.nodes}
-            reads[name] = {
-                each
-                for node in planned.record.nodes
-                for each in self._around.composer.reads(trial.workspace, node)
-                if each not in own
-            }
-            before = [each for each in sorted(reads[name]) if each in self.plan.pipes]
-            before += [writer for each in sorted(reads[name]) for writer in writers.get(each, ())]
-            needs[name] = [each for each in before if each != name]
-        return needs, reads
-
-    def _try_pipe(self, trial: Trial, planned: PlannedPipe) -> bool:
-        """Try the nodes of a Pipe and make its outputs; say whether all went well."""
-        failed: set[str] = set()
-        for file in planned.file.nodes:
-            node = planned.record.node(file.name)
-            assert node is not None
-            if failed & set(self._around.composer.reads(trial.workspace, node)):
-                failed.add(node.name)
-                continue
-            try:
-                trial.composer.check(trial.workspace, planned.record, node, copying=file.type in ("copy", "sink"))
-                if planned.is_changed:
-                    self._make_output(trial, planned, node)
-                elif node.type in trial.outputs:
-                    trial.outputs[node.type].remade(trial.workspace, planned.record, node, node)
-            except (ApiError, EngineError) as error:
-                failed.add(node.name)
-                self.problems.append(_node_problem(planned, file, error))
-        if failed:
-            return False
-        if planned.is_changed:
-            finished_pipe(planned)
-        return True
-
-    def _make_output(self, trial: Trial, planned: PlannedPipe, node: Node) -> None:
-        type_, fields = planned.outputs.get(node.name, ("", {}))
-        service = trial.outputs.get(type_)
-        if service is None:
-            return
-        target = str(fields.get("datasource", ""))
-        made, _ = service.make(trial.workspace, planned.record, node, fields)
-        planned.record = planned.record.with_node(made)
-        record = trial.catalog.datasource(trial.workspace.id, target) if type_ == "materialized" else None
-        if record is not None and target not in self.plan.datasources:
-            record = implied_datasource(record, planned.file.file)
-            definition = f"AS {trial.table(target).sql}"
-            self.plan.datasources[target] = PlannedDataSource(
-                replace(record, created_at="", updated_at=""), None, None, None, definition, is_changed=True
-            )
-
-    def _try_strangers(self, trial: Trial, strangers: list[PipeRecord], dirty: set[str]) -> None:
-        """Find Pipes beside the project that would break."""
-        for pipe in strangers:
-            for node in pipe.nodes:
-                read = set(self._around.composer.reads(trial.workspace, node)) & dirty
-                if not read or node.ignore_sql_errors:
-                    continue
-                try:
-                    trial.composer.check(trial.workspace, pipe, node, copying=True)
-                except (ApiError, EngineError) as error:
-                    if self._is_broken(pipe, node):
-                        continue
-                    message = (
-                        f"The Pipe {pipe.name!r}, which is not part of the project, reads {', '.join(sorted(read))} "
-                        f"and would not work any more: {plain_reason(error.message)}"
-                    )
-                    self.problems.append(Problem("", message))
-
-    def _is_broken(self, pipe: PipeRecord, node: Node) -> bool:
-        try:
-            self._around.composer.check(self._workspace, pipe, node, copying=True)
-        except (ApiError, EngineError):
-            return True
-        return False
-
 
 def _said(message: str) -> Exception:
     return ValueError(message)
-
-
-def _without_outputs(planned: PlannedPipe) -> PipeRecord:
-    if not planned.is_changed:
-        return planned.record
-    nodes = tuple(
-        node if node.type in ("standard", "endpoint") else replace(node, type="standard", output={})
-        for node in planned.record.nodes
-    )
-    return replace(planned.record, nodes=nodes)
-
-
-def _node_problem(planned: PlannedPipe, file: NodeFile, error: ApiError | EngineError) -> Problem:
-    message = plain_reason(error.message) if isinstance(error, EngineError) else error.message
-    return Problem(planned.file.file, f"node '{file.name}' of the pipe '{planned.file.name}': {message}", file.sql_line)
-
-
-def is_unchanged(old: DataSourceRecord | PipeRecord | None, new: DataSourceRecord | PipeRecord) -> bool:
-    """Say whether nothing has to be written."""
-    return old is not None and old == new

@@ -12,6 +12,7 @@ A server that is killed before the transaction leaves tables that no record know
 
 from __future__ import annotations
 
+import logging
 import uuid
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,14 +31,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
+    from tinymagic.local.deployments.plan import Filling, Plan, PlannedDataSource
     from tinymagic.local.engine import Engine
     from tinymagic.local.services.datasources import DataSourcesService
+    from tinymagic.local.services.operations import OperationsLog
 
-    from .plan import Filling, Plan, PlannedDataSource
     from .trial import Trial
+
+logger = logging.getLogger("tinymagic.local")
 
 #: How tables begin that wait for their exchange, and those that were exchanged.
 _PREFIX = "_tm_deploy_"
+
+#: What a record says about its table, and what is changed together with it.
+_OF_THE_TABLE = ("description", "type", "schema", "engine", "indexes")
 
 
 class Switch:
@@ -45,10 +52,12 @@ class Switch:
 
     Args:
         datasources: the server's.
+        operations: where it is noted.
     """
 
-    def __init__(self, datasources: DataSourcesService) -> None:
+    def __init__(self, datasources: DataSourcesService, operations: OperationsLog) -> None:
         self._datasources = datasources
+        self._operations = operations
         self._engine: Engine = datasources.engine
         self._catalog: Catalog = datasources.catalog
         self._loader = datasources.loader
@@ -207,8 +216,10 @@ class Switch:
                 catalog.update_connection(new)
         for planned in plan.datasources.values():
             record = planned.record
-            if record.id in pending:
-                record = replace(record, settings={**record.settings, PENDING: pending[record.id]})
+            if planned.old is not None and record.id in pending:
+                # Until the table is so, the record says what the table is.
+                left = {**pending[record.id], "changes": {key: getattr(record, key) for key in _OF_THE_TABLE}}
+                record = replace(planned.old, settings={**record.settings, PENDING: left})
             if planned.old is None:
                 catalog.create_datasource(record)
             elif record != planned.old:
@@ -225,12 +236,30 @@ class Switch:
             record = self._catalog.datasource(workspace.id, record_id)
             if record is None or PENDING not in record.settings:
                 continue
-            self._datasources.finish(workspace, record)
+            try:
+                self._datasources.finish(workspace, record)
+            except EngineError as error:
+                # It was tried on an empty table; the deployment has happened, so this is all that can be done.
+                logger.warning("The table of the Data Source %s could not be changed: %s", record_id, error.name)
+                message = f"Its table could not be changed: {plain_reason(error.message)} Deploy again."
+                plan.warnings.append((record.name, message))
+                continue
             old = [Table(workspace.database, other) for _, other, _ in left.get("exchanges", ())]
             self._loader.discard(*old)
         for each in plan.deleted_datasources:
             table = Table(workspace.database, each.name)
             self._loader.discard(table, table.quarantine)
+        self._note(workspace, plan)
+
+    def _note(self, workspace: Workspace, plan: Plan) -> None:
+        """Write into the log of operations what was done."""
+        for planned in plan.datasources.values():
+            if planned.old is None:
+                self._operations.noted(workspace, "create", planned.record)
+            elif planned.evolution is not None:
+                self._operations.noted(workspace, "alter", planned.record)
+        for record in plan.deleted_datasources:
+            self._operations.noted(workspace, "delete", record)
 
 
 def _engine(record: DataSourceRecord | None) -> str:

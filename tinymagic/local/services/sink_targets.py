@@ -1,0 +1,139 @@
+"""Where one run of a sink goes: what was asked for, and the bucket behind its connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.local.errors import BadRequest
+from tinymagic.local.secret_text import MASK
+from tinymagic.local.sinks.buckets import object_url
+from tinymagic.local.sinks.settings import SINKS_PAGE
+
+from .connections import S3_SERVICES, credentials_of, endpoint_of, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from tinymagic.local.access.permissions import Access
+    from tinymagic.local.catalog import ConnectionRecord, Node, PipeRecord, Workspace
+    from tinymagic.local.sinks.settings import SinkSettings
+
+    from .connections import ConnectionsService
+
+#: Credentials from this length on are taken out of errors wherever they stand.
+_LEAST_CHARACTERS = 8
+
+#: Files that an error names.
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class Order:
+    """One run that was asked for.
+
+    Attributes:
+        pipe: whose node.
+        node: the sink.
+        settings: of this run.
+        connection: of this run.
+        parameters: for the template.
+        moment: the run's time.
+        access: of who asked; ``None`` for a scheduled run.
+        fill: puts Environment Variables into settings when the run begins.
+    """
+
+    pipe: PipeRecord
+    node: Node
+    settings: SinkSettings
+    connection: ConnectionRecord
+    parameters: Mapping[str, Any]
+    moment: datetime
+    access: Access | None
+    fill: Callable[[Workspace, str], str] | None = None
+
+
+@dataclass
+class SinkTarget:
+    """Where the files of one run go, and which there are.
+
+    Attributes:
+        url: of a key.
+        key_id: with *secret* the credentials.
+        files: that were written: ``path``, ``rows`` and ``bytes`` each.
+        read_rows: that the query read, as are *read_bytes*.
+    """
+
+    url: Callable[[str], str]
+    key_id: str
+    secret: str
+    files: list[dict[str, Any]] = field(default_factory=list)
+    read_rows: int = 0
+    read_bytes: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many were written."""
+        return sum(int(each["rows"]) for each in self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that were written, uncompressed."""
+        return sum(int(each["bytes"]) for each in self.files)
+
+    def hidden(self, text: str) -> str:
+        """Take the credentials out of a text."""
+        for value in (self.secret, self.key_id):
+            # A short one, as in tests, is a part of many words.
+            found, mask = (value, MASK) if len(value) >= _LEAST_CHARACTERS else (f"'{value}'", f"'{MASK}'")
+            text = text.replace(found, mask)
+        return text
+
+    def statistics(self) -> dict[str, Any]:
+        """Return what the job tells of the files."""
+        return {
+            "files": list(self.files),
+            "rows_written": self.rows,
+            "statistics": {"row_count": self.rows, "bytes": self.size_bytes},
+        }
+
+    def written(self) -> str:
+        """Say which files a failed run has written."""
+        if not self.files:
+            return " No file was written."
+        names = ", ".join(str(each["path"]) for each in self.files[:_MOST_NAMED])
+        more = f" and {len(self.files) - _MOST_NAMED} more" if len(self.files) > _MOST_NAMED else ""
+        return f" These files were written before and are whole: {names}{more}."
+
+
+def target_of(connections: ConnectionsService, workspace: Workspace, order: Order) -> SinkTarget:
+    """Return where an order goes.
+
+    Raises:
+        BadRequest: this server cannot write there; with the reason.
+    """
+    connection = order.connection
+    if connection.service not in S3_SERVICES:
+        raise BadRequest(
+            f"The connection {connection.name!r} is one to {connection.service}. The embedded Tinybird keeps such "
+            "sinks and does not run them: it writes to S3 and to services that speak its protocol.",
+            documentation=SINKS_PAGE,
+        )
+    bucket = order.settings.bucket
+    if bucket.scheme != "s3":
+        raise BadRequest(
+            f"The path {bucket.uri('')} is none of S3; with the connection {connection.name!r} write s3://...",
+            documentation=SINKS_PAGE,
+        )
+    values = connections.values(workspace, connection)
+    key_id, secret = credentials_of(values)
+    if not key_id or not secret:
+        raise BadRequest(
+            f"The connection {connection.name!r} has no access key. The embedded Tinybird cannot take on a role at "
+            "AWS: give the connection s3_access_key_id and s3_secret_access_key.",
+            documentation=SINKS_PAGE,
+        )
+    endpoint = endpoint_of(values)
+    region = value_of(values, ("s3_region", "s3_iamrole_region", "region")) or "us-east-1"
+    return SinkTarget(lambda key: object_url(endpoint, region, bucket, key), key_id, secret)
