@@ -7,10 +7,10 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import events, load_cost, queries
+from benchmarks import endpoints, events, load_cost, queries
 
 #: Group -> what measures it.
-GROUPS = {"load": load_cost.run, "queries": queries.run, "events": events.run}
+GROUPS = {"load": load_cost.run, "queries": queries.run, "events": events.run, "endpoints": endpoints.run}
 
 HEAD = """# Measured
 

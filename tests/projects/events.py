@@ -83,7 +83,13 @@ def web(count: int) -> list[Row]:
 def logs(count: int) -> list[Row]:
     """Return lines of logs with nested fields; the environment is missing in most of them."""
     chance = random.Random(42)
-    messages = ["user logged in", "100% of quota used", "payment_failed: card", "timeout after 30s", "Cache MISS for it's"]
+    messages = [
+        "user logged in",
+        "100% of quota used",
+        "payment_failed: card",
+        "timeout after 30s",
+        "Cache MISS for it's",
+    ]
     rows = []
     for number in range(count):
         at = START + timedelta(milliseconds=chance.randrange(DAYS * 86_400_000))
@@ -250,7 +256,10 @@ def scores(count: int) -> list[Row]:
         rows.append(
             {
                 "at": text_of(at),
-                "match": {"id": str(uuid.UUID(int=chance.getrandbits(128))), "mode": chance.choice(["ranked", "casual"])},
+                "match": {
+                    "id": str(uuid.UUID(int=chance.getrandbits(128))),
+                    "mode": chance.choice(["ranked", "casual"]),
+                },
                 "player_id": chance.randrange(1, 31),
                 "points": chance.randrange(-50, 1000),
                 "stats": {"kills": chance.randrange(20), "deaths": chance.randrange(20)},
@@ -291,6 +300,20 @@ def visits(count: int) -> list[Row]:
             "museum": {"name": chance.choice(["Prado", "Louvre", "Uffizi"])},
             "price": chance.choice([0, 12.5, 15]),
             "country": chance.choice([None, *COUNTRIES]),
+        }
+        for number in range(count)
+    ]
+
+
+def few(count: int) -> list[Row]:
+    """Return events of three kinds for the gallery, an hour apart from each other in turns."""
+    return [
+        {
+            "id": number,
+            "ts": f"2026-03-0{1 + number % 3} {number % 10:02d}:00:00",
+            "kind": "abc"[number % 3],
+            "v": number / 2,
+            "s": None if number % 2 else "x",
         }
         for number in range(count)
     ]

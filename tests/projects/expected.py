@@ -44,8 +44,10 @@ def seconds(text: str) -> datetime:
 def same(found: Any, wanted: Any) -> bool:
     """Say whether two values of rows are the same, numbers within a millionth."""
     if isinstance(wanted, dict):
-        return isinstance(found, dict) and wanted.keys() <= found.keys() and all(
-            same(found[key], value) for key, value in wanted.items()
+        return (
+            isinstance(found, dict)
+            and wanted.keys() <= found.keys()
+            and all(same(found[key], value) for key, value in wanted.items())
         )
     if isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(same, found, wanted))
@@ -63,7 +65,11 @@ def device_and_browser(agent: str) -> tuple[str, str]:
     """Tell device and browser as the Pipe does, from parts of the user agent."""
     agent = agent.lower()
     device = next(
-        (name for word, name in [("curl", "bot"), ("android", "mobile-android"), ("iphone", "mobile-ios")] if word in agent),
+        (
+            name
+            for word, name in [("curl", "bot"), ("android", "mobile-android"), ("iphone", "mobile-ios")]
+            if word in agent
+        ),
         "desktop",
     )
     browser = next((name for name in ("firefox", "chrome", "safari") if name in agent), "Unknown")
@@ -136,9 +142,7 @@ def kpis_by_hour(data: Data) -> list[Row]:
     rows = []
     for hour in range(24):
         of_hour = [hit["session"] for hit in chosen if hit["at"].hour == hour]
-        rows.append(
-            {"date": f"2026-03-05 {hour:02d}:00:00", "visits": len(set(of_hour)), "pageviews": len(of_hour)}
-        )
+        rows.append({"date": f"2026-03-05 {hour:02d}:00:00", "visits": len(set(of_hour)), "pageviews": len(of_hour)})
     return rows
 
 
@@ -633,7 +637,9 @@ CHECKS: dict[str, list[Check]] = {
     "ecommerce": [
         Check("revenue_by_category", revenue_by_category, {"date_from": "2026-03-02", "date_to": "2026-03-08"}),
         Check("top_products", top_products, {"by": "units", "n": "3"}),
-        Check("customer_orders", customer_orders, {"customers": "3,7,11", "min_total": "200", "without_channels": "phone"}),
+        Check(
+            "customer_orders", customer_orders, {"customers": "3,7,11", "min_total": "200", "without_channels": "phone"}
+        ),
         Check("conversion_funnel", funnel),
         Check("country_ranking", country_ranking),
         Check("orders_per_hour", orders_per_hour, {"day": "2026-03-04", "channels": "web, phone"}),

@@ -92,6 +92,7 @@ PROJECTS = {
         "leaderboard": True,
         "odd_bits_classic": True,
         "odd_bits_forward": False,
+        "sql_gallery": False,
     }.items()
 }
 
@@ -129,7 +130,9 @@ def push(call: Call, project: Project) -> None:
         assert reply.status_code == 200, f"{source.file}: {reply.text}"
     waiting = {file.name: file for file in project.pipes()}
     while waiting:
-        words = {name: set(re.findall(r"\w+", " ".join(node.sql for node in file.nodes))) for name, file in waiting.items()}
+        words = {
+            name: set(re.findall(r"\w+", " ".join(node.sql for node in file.nodes))) for name, file in waiting.items()
+        }
         ready = [name for name in waiting if not (words[name] & waiting.keys()) - {name}]
         assert ready, f"Pipes that read each other: {sorted(waiting)}"
         for name in ready:

@@ -35,18 +35,19 @@ TEST = """
   description: All pages
   parameters: ''
   expected_result: |
-    {"page":"home","visits":2}
-    {"page":"about","visits":1}
+    {"page":"first","visits":2}
+    {"page":"second","visits":1}
 
 - name: filtered
   description: Without one page
-  parameters: without=home
+  parameters: without=first
   expected_result: |
-    {"page":"about","visits":1}
+    {"page":"second","visits":1}
 """
 
 ROWS = "".join(
-    f'{{"ts": "2026-01-0{day} 10:00:00", "page": "{page}"}}\n' for day, page in ((1, "home"), (2, "home"), (3, "about"))
+    f'{{"ts": "2026-01-0{day} 10:00:00", "page": "{page}"}}\n'
+    for day, page in ((1, "first"), (2, "first"), (3, "second"))
 )
 
 
@@ -98,13 +99,13 @@ def test_deploy(cloud: Any, server: Any) -> None:
     assert "visit_collector" in deployed
     assert "visits.datasource:APPEND" in deployed
     cloud("datasource", "append", "visits", "--file", "fixtures/visits.ndjson")
-    assert data(server, token_of(cloud)) == [{"page": "home", "visits": 2}, {"page": "about", "visits": 1}]
+    assert data(server, token_of(cloud)) == [{"page": "first", "visits": 2}, {"page": "second", "visits": 1}]
     assert "Not deploying. No changes." in cloud("deploy")
     cloud.write("endpoints/top_pages.pipe", TOP.replace("ORDER BY page", "ORDER BY visits"))
     changed = cloud("deploy")
     assert "modified" in changed
     assert "Deployment #2 is live!" in changed
-    assert [each["page"] for each in data(server, token_of(cloud))] == ["about", "home"]
+    assert [each["page"] for each in data(server, token_of(cloud))] == ["second", "first"]
     listed = cloud("deployment", "ls")
     assert "Live" in listed
     assert "Staging" not in listed
@@ -133,9 +134,8 @@ def test_evolution(cloud: Any, server: Any) -> None:
     cloud.write("datasources/visits.datasource", schema + forward)
     cloud("deploy")
     token = token_of(cloud)
-    assert server.rows("SELECT min(day), max(day), count() FROM visits", token=token) == [
-        ["2026-01-01", "2026-01-03", "3"]
-    ] or server.rows("SELECT count() FROM visits", token=token) == [[3]]
+    assert server.rows("SELECT min(day), max(day) FROM visits", token=token) == [["2026-01-01", "2026-01-03"]]
+    assert server.rows("SELECT count() FROM visits", token=token) == [[3]]
     (cloud.folder / "datasources" / "visits.datasource").unlink()
     (cloud.folder / "endpoints" / "top_pages.pipe").unlink()
     cloud.write("datasources/rest.datasource", "SCHEMA >\n    `a` Int32 `json:$.a`\n")
@@ -156,7 +156,7 @@ def test_staging(cloud: Any, server: Any) -> None:
     cloud("deployment", "create", "--wait")
     assert "is live!" in cloud("deployment", "promote", "--wait")
     cloud("datasource", "append", "visits", "--file", "fixtures/visits.ndjson")
-    assert data(server, token_of(cloud))[0] == {"page": "home", "hits": 2}
+    assert data(server, token_of(cloud))[0] == {"page": "first", "hits": 2}
     assert "Staging" not in cloud("deployment", "ls")
 
 
@@ -198,8 +198,7 @@ def test_tests(tb_local: Any) -> None:
     """``tb test run`` builds a workspace of its own, and compares what endpoints answer."""
     local = project(tb_local, "tested")
     output = local("--local", "test", "run")
-    assert "everything" in output
-    assert "filtered" in output
-    assert "2/2" in output or "2 passed" in output or "All tests passed" in output, output
+    assert "everything passed" in output
+    assert "filtered passed" in output
     local.write("tests/top_pages.yaml", TEST.replace('"visits":2', '"visits":5'))
-    assert "everything" in local("--local", "test", "run", code=1)
+    assert "everything failed" in local("--local", "test", "run", code=1)

@@ -66,7 +66,12 @@ def test_build_and_test(tb_local: Any, server: Any, tmp_path_factory: pytest.Tem
         assert f"{file} created" in output
     assert "No changes" in tb("--local", "build")
     source = "analytics_events" if name == "web_analytics" else "sensors"
-    rows = len((FOLDER / name / "fixtures").joinpath(f"{source}.{'ndjson' if name[0] == 'w' else 'csv'}").read_text().splitlines())
+    rows = len(
+        (FOLDER / name / "fixtures")
+        .joinpath(f"{source}.{'ndjson' if name[0] == 'w' else 'csv'}")
+        .read_text()
+        .splitlines()
+    )
     found = json.loads(tb("--local", "--output", "json", "sql", f"SELECT count() AS n FROM {source}"))
     assert found["data"] == [{"n": rows - (name != "web_analytics")}]
     tests = len(list((FOLDER / name / "tests").glob("*.yaml")))
@@ -117,7 +122,9 @@ def test_second_deployment_changes_what_changed(deployed: Any, server: Any) -> N
     before = server.rows("SELECT count(), sum(amount) FROM order_lines")
     text = deployed.read("endpoints/country_ranking.pipe").replace("ORDER BY place", "ORDER BY place DESC")
     deployed.write("endpoints/country_ranking.pipe", text)
-    text = deployed.read("datasources/customers.datasource").replace("`joined` Date", "`joined` Date,\n    `note` String DEFAULT '-'")
+    text = deployed.read("datasources/customers.datasource").replace(
+        "`joined` Date", "`joined` Date,\n    `note` String DEFAULT '-'"
+    )
     deployed.write("datasources/customers.datasource", text)
     output = deployed("deploy", "--wait")
     assert re.search(r"modified \| country_ranking|changed \| country_ranking|country_ranking", output), output

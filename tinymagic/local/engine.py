@@ -69,6 +69,19 @@ _FULL_DISK = "NOT_ENOUGH_SPACE"
 _FAILED_WRITES = ("CANNOT_WRITE_TO_FILE_DESCRIPTOR", "CANNOT_WRITE_TO_OSTREAM", "CANNOT_FSYNC", "CANNOT_CLOSE_FILE")
 _FULL_DISK_RE = re.compile(r"errno: (?:28|27|122|69)\b|No space left|File too large|quota exceeded", re.IGNORECASE)
 
+#: Errors whose text tells of names, types and limits, but of no values; see `_without_secrets`.
+_TELLING_NO_VALUES = frozenset(
+    """
+    UNKNOWN_IDENTIFIER UNKNOWN_TABLE UNKNOWN_DATABASE UNKNOWN_FUNCTION UNKNOWN_AGGREGATE_FUNCTION
+    UNKNOWN_QUERY_PARAMETER NUMBER_OF_ARGUMENTS_DOESNT_MATCH TOO_FEW_ARGUMENTS_FOR_FUNCTION
+    TOO_MANY_ARGUMENTS_FOR_FUNCTION NOT_AN_AGGREGATE ILLEGAL_AGGREGATION TIMEOUT_EXCEEDED TOO_SLOW
+    MEMORY_LIMIT_EXCEEDED TOO_MANY_ROWS TOO_MANY_ROWS_OR_BYTES QUERY_WAS_CANCELLED ILLEGAL_TYPE_OF_ARGUMENT
+    TYPE_MISMATCH NO_COMMON_TYPE FUNCTION_THROW_IF_VALUE_IS_NON_ZERO NOT_ENOUGH_SPACE S3_ERROR
+    """.split()
+)
+_KEY_SIZE_RE = re.compile(r"Invalid (?:key|IV|nonce)? ?size: \d+ expected")
+_QUOTED_QUERY_RE = re.compile(r":? In scope |: [Ww]hile executing |: [Ww]hile processing |, Stack trace")
+
 _ERROR_RE = re.compile(r"Code: (\d+)\. DB::(?:Net|Parsing)?Exception: ?(.*)", re.DOTALL)
 _STREAM_HEAD_RE = re.compile(r"^Streaming insert \w+ failed: ")
 _NAME_RE = re.compile(r"\s*\(([A-Z][A-Z0-9_]+)\)\s*$")
@@ -219,11 +232,17 @@ def engine_failure(text: str) -> EngineError | DiskFull:
 
 
 def _without_secrets(failure: Exception, values: Iterable[str]) -> Exception:
-    """Take the values of secrets out of an error. Those about parsing quote pieces of any length."""
+    """Take the values of secrets out of an error.
+
+    Errors quote constants, also what functions have made of a secret: its bytes in hex, a piece of it. So only those
+    are told that speak of other things, and never the part that quotes the query.
+    """
     if not isinstance(failure, EngineError):
         return failure
-    text = None if failure.name.startswith("CANNOT_PARSE") else hidden(failure.message, values)
-    text = text or "The query failed. The details would show the value of an Environment Variable."
+    text = None
+    if failure.name in _TELLING_NO_VALUES or _KEY_SIZE_RE.match(failure.message):
+        text = hidden(_QUOTED_QUERY_RE.split(failure.message, maxsplit=1)[0], values)
+    text = text or "The query failed. The details could show the value of an Environment Variable that it uses."
     return EngineError(failure.code, failure.name, text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -164,7 +165,8 @@ def test_at_rest(tmp_path: Path) -> None:
         api = Api(server.host, tokens["workspace_admin_token"])
         create(api, "kept", **S3)
         create(api, "kept_too", **KAFKA)
-        [[body], _] = sqlite3.connect(folder / "catalog.sqlite").execute("SELECT body FROM connections").fetchall()
+        with closing(sqlite3.connect(folder / "catalog.sqlite")) as catalog:
+            [[body], _] = catalog.execute("SELECT body FROM connections").fetchall()
         assert "connection-secret" not in body
     finally:
         local.stop(port=server.port)

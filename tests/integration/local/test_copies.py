@@ -805,7 +805,7 @@ def wait_for(condition: Any, seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-ROUNDS = 8
+ROUNDS = 6
 
 
 @pytest.mark.slow

@@ -488,6 +488,9 @@ def test_other_types_need_a_forward_query(place: Place) -> None:
     errors = place.refused({"datasources/events.datasource": wrong})
     assert "FORWARD_QUERY" in errors[0]["error"]
     assert errors[0]["error"].startswith("line 13:")
+    unknown = f"{schema}\nFORWARD_QUERY >\n    SELECT toDate(ts) AS day, page, 1 AS more\n"
+    errors = place.refused({"datasources/events.datasource": unknown})
+    assert "it gives 'more', and the Data Source takes amount, day, page" in errors[0]["error"]
     failing = f"{schema}\nFORWARD_QUERY >\n    SELECT toDate(ts) AS day, page, amount + throwIf(amount = 2) AS amount\n"
     errors = place.refused({"datasources/events.datasource": failing})
     assert "rows cannot be brought" in errors[0]["error"]
@@ -514,6 +517,16 @@ def test_quarantined_rows_stay(place: Place) -> None:
     place.request("POST", "/v0/events?name=events&wait=true", data='{"ts": "no", "page": "/q", "amount": 1}')
     place.deploy({"datasources/events.datasource": EVENTS.replace('"page, ts"', '"ts"')})
     assert place.rows("SELECT page FROM events_quarantine") == [["/q"]]
+
+
+def test_pipes_read_quarantines(place: Place) -> None:
+    """A Data Source has its quarantine from the beginning."""
+    watch = "NODE n\nSQL >\n    SELECT count() AS c, any(c__error[1]) AS e FROM events_quarantine\nTYPE endpoint\n"
+    place.deploy({"datasources/events.datasource": EVENTS, "endpoints/watch.pipe": watch})
+    assert place.data("watch") == [{"c": 0, "e": ""}]
+    changed = watch.replace("AS c,", "AS n,")
+    place.deploy({"datasources/events.datasource": EVENTS, "endpoints/watch.pipe": changed})
+    assert place.data("watch") == [{"n": 0, "e": ""}]
 
 
 # Build

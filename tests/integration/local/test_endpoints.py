@@ -248,6 +248,19 @@ class TestNodes:
         assert data(api.get("/v0/pipes/ep_reader.json")) == [{"total": 3.5, "who": "me"}]
         assert data(api.get("/v0/pipes/ep_reader.json?low=2&who=you")) == [{"total": 2.5, "who": "you"}]
 
+    @pytest.mark.parametrize(
+        "ending", [" -- why", " /* why */", ";", " ; -- why", "\n# why", " FORMAT CSV", " FORMAT CSV -- why"]
+    )
+    def test_endings(self, api, ending):
+        """Comments, semicolons and a FORMAT at the end of a node do no harm to what is around it."""
+        outer = f"%\nSELECT a + {{{{Int8(n, 1)}}}} AS b FROM inner{ending}"
+        make(api, "ep_ending", ("inner", f"SELECT 1 AS a{ending}"), ("outer", outer))
+        assert data(api.get("/v0/pipes/ep_ending.json")) == [{"b": 2}]
+        parameters = {"q": f"SELECT b FROM _{ending}", "n": "2"}
+        assert data(api.get("/v0/pipes/ep_ending.json", params=parameters)) == [{"b": 3}]
+        assert api.get("/v0/pipes/ep_ending/explain").status_code == 200
+        assert api.sql(f"SELECT b FROM ep_ending{ending}").text.strip() == "2"
+
     def test_rows_that_come_are_seen(self, api):
         """An endpoint reads what is there when it is called."""
         schema = {"name": "ep_live", "format": "ndjson", "schema": "a Int32 `json:$.a`"}

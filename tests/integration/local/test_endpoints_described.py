@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
 import requests
+
+_numbers = itertools.count()
 
 PLAIN = "%\nSELECT number AS n, toString(number) AS t FROM numbers({{Int32(size, 3, description='How <many> & why')}})"
 
@@ -39,7 +42,7 @@ def pipes(api):
 
 def reader(api, pipe):
     """Return a token that reads one Pipe."""
-    reply = api.post("/v0/tokens", params={"name": f"reads {pipe} {id(object())}", "scope": f"PIPES:READ:{pipe}"})
+    reply = api.post("/v0/tokens", params={"name": f"reads {pipe} {next(_numbers)}", "scope": f"PIPES:READ:{pipe}"})
     assert reply.status_code == 200, reply.text
     return reply.json()["token"]
 

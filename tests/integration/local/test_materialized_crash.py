@@ -270,6 +270,20 @@ class TestTogether:
         assert self.found(engine) == [[1, 2, 100]] * 2
 
     @pytest.mark.parametrize("done", [0, 1, 2])
+    def test_the_same_twice(self, engine: Engine, loader: Loader, done: int) -> None:
+        """Two steps that bring one table the same content are two, however far it came."""
+        [[block]] = engine.rows(
+            "SELECT max(max_block_number) FROM system.parts WHERE database = 'together' AND table = 'a'"
+        )
+        steps = [["attach", f"new_{name}", "together", "a", block] for name in ("a", "b")]
+        comment = quote_string(json.dumps({"steps": steps}))
+        engine.execute(f"CREATE TABLE {STAGING_DATABASE}.note_x (x UInt8) ENGINE = Memory COMMENT {comment}")
+        for name in ("a", "b")[:done]:
+            engine.execute(f"ALTER TABLE together.a ATTACH PARTITION ALL FROM {STAGING_DATABASE}.new_{name}")
+        Loader(engine).prepare()
+        assert self.found(engine)[0] == [1, 1, 2, 2, 100]
+
+    @pytest.mark.parametrize("done", [0, 1, 2])
     def test_exchange(self, engine: Engine, loader: Loader, done: int) -> None:
         """All tables have changed their places after the next start, once."""
         self.note(engine, "exchange")

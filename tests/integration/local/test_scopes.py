@@ -37,7 +37,20 @@ CONTRACT = [
     ("GET|POST|PUT|DELETE", r"/v[01]/datasources/.*", CREATE),
     ("GET", r"/v0/dependencies", READ),
     ("GET", r"/v[01]/pipes", READ | {"PIPES:READ", "PIPES:CREATE"}),
-    ("GET", r"/v0/connectors", READ | CREATE),
+    ("GET", r"/v0/connectors(/\{connection\})?", READ | CREATE | {"PIPES:READ", "PIPES:CREATE"}),
+    ("POST|PUT|DELETE", r"/v0/connectors.*", ADMIN),
+    ("GET", r"/v0/integrations/.*|/v0/datasources-bigquery-credentials", ADMIN),
+    ("POST", r"/v0/sql_copy", frozenset({"DATASOURCES:APPEND"})),
+    # Endpoints, and what tells about them.
+    ("GET|POST", r"/v0/pipes/\{pipe\}\.\{extension:extension\}|.*/explain", frozenset({"PIPES:READ"})),
+    ("GET", r"/v0/pipes/(\{pipe\}/)?openapi.json|/examples/query.http|/endpoint/\{pipe\}", frozenset({"PIPES:READ"})),
+    # Definitions.
+    ("POST", r"/v0/pipes/\{pipe\}/(copy|sink)", frozenset({"PIPES:READ", "PIPES:CREATE"})),
+    ("GET", r".*/analysis", frozenset({"PIPES:CREATE"})),
+    ("GET", r"/v[01]/pipes/.*", frozenset({"PIPES:READ", "PIPES:CREATE"})),
+    ("DELETE", r"/v0/pipes/\{pipe\}", frozenset({"PIPES:CREATE", "PIPES:DROP"})),
+    ("POST|PUT|DELETE", r"/v0/pipes.*", frozenset({"PIPES:CREATE"})),
+    ("GET|POST|DELETE", r"/v1/(build|deploy|deployments.*)", frozenset({"WORKSPACE:DEPLOY"})),
     # Any token may ask about its own workspace; what it gets, and the rest, needs the user token or an admin's.
     ("GET", r"/v[01]/workspace|/v[01]/auth", ANY),
     ("GET", r"/v[01]/workspaces/\{workspace\}(/releases)?", ANY),

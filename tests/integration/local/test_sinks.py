@@ -550,9 +550,26 @@ class TestDefinition:
         name = new("pipe")
         nodes = [{"name": "exporter", "sql": "SELECT 1 AS a", "type": "endpoint"}, {"name": "b", "sql": "SELECT 1"}]
         assert exports.api.post("/v0/pipes", json={"name": name, "nodes": nodes}).status_code == 200
-        for node in ("b",):
+        for node in ("b", "exporter"):
             reply = exports.api.post(f"/v0/pipes/{name}/nodes/{node}/sink", data=exports.settings())
             assert reply.status_code == 400, reply.text
+        assert exports.api.get(f"/v0/pipes/{name}").json()["type"] == "endpoint"
+
+    def test_datafile(self, exports):
+        """The text of the Pipe has the settings under the names of datafiles."""
+        pipe = exports.pipe(file_template="{country}", compression="gz", schedule_cron="0 1 * * *")
+        text = exports.api.get(f"/v0/pipes/{pipe}.pipe").text
+        for line in (
+            "TYPE SINK",
+            "EXPORT_SERVICE s3",
+            f"EXPORT_CONNECTION_NAME {exports.connection}",
+            "EXPORT_SCHEDULE 0 1 * * *",
+            f"EXPORT_BUCKET_URI s3://{exports.bucket.name}/out",
+            "EXPORT_FILE_TEMPLATE {country}",
+            "EXPORT_FORMAT csv",
+            "EXPORT_COMPRESSION gzip",
+        ):
+            assert line in text.replace('"', ""), (line, text)
 
     def test_scopes(self, exports):
         """Reading the Pipe is enough to run it, not to change it."""

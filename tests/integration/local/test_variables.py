@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -235,7 +236,8 @@ class TestAtRest:
         folder = own_server.path
         assert folder is not None
         assert (folder / "secret.key").stat().st_mode & 0o777 == 0o600
-        [[kept]] = sqlite3.connect(folder / "catalog.sqlite").execute("SELECT body FROM variables")
+        with closing(sqlite3.connect(folder / "catalog.sqlite")) as catalog:
+            [[kept]] = catalog.execute("SELECT body FROM variables").fetchall()
         assert value not in kept
         local.stop(port=own_server.port)
         files = [each for each in folder.rglob("*") if each.is_file()]

@@ -78,9 +78,9 @@ class Moves:
             Unfinished: a later one did; the caller keeps the staged tables.
         """
         with self._lock:
-            steps = [
-                ["attach", staged.name, to.database, to.name, self._last_block(to.database, to.name)]
-                for staged, to in attaches
+            blocks = {to: self._last_block(to.database, to.name) for to in dict.fromkeys(to for _, to in attaches)}
+            steps: list[list[Any]] = [
+                ["attach", staged.name, to.database, to.name, blocks[to]] for staged, to in attaches
             ]
             steps += [
                 ["exchange", staged.name, to.database, to.name, self._uuid(to.database, to.name)]
@@ -123,11 +123,15 @@ class Moves:
         Raises:
             Unfinished: it cannot be done, and *error* was the reason why it was stopped.
         """
+        # What has arrived is counted for a table as a whole: two steps may bring it the same content.
+        arrived: dict[tuple[str, str], Counter[tuple[str, ...]]] = {}
         for kind, staged, database, table, before in steps:
             try:
                 with self._engine.cleaning():
                     if kind == "attach":
-                        self._finish(staged, database, table, int(before))
+                        if (database, table) not in arrived:
+                            arrived[database, table] = self._arrived(database, table, int(before))
+                        self._finish(staged, database, table, arrived[database, table])
                     elif self._uuid(database, table) == before and self._uuid(self._staging, staged):
                         self._do((kind, staged, database, table, before))
             except Exception as failure:
@@ -146,7 +150,8 @@ class Moves:
             note = json.loads(comment)
             database, table = note[_NOTE]
             with suppress(EngineError):  # The target is gone, or another table now: then so are the rows.
-                self._finish(str(staged), str(database), str(table), int(note["block"]))
+                arrived = self._arrived(str(database), str(table), int(note["block"]))
+                self._finish(str(staged), str(database), str(table), arrived)
 
     def _finish_changes(self) -> None:
         rows = self._engine.rows(
@@ -171,8 +176,11 @@ class Moves:
         )
         return str(rows[0][0]) if rows else ""
 
-    def _finish(self, staged: str, database: str, table: str, block: int) -> None:
-        arrived = Counter(each[1:] for each in self._parts(database, table, after=block))
+    def _arrived(self, database: str, table: str, block: int) -> Counter[tuple[str, ...]]:
+        """Count the parts that came to a table since a block, by their content."""
+        return Counter(each[1:] for each in self._parts(database, table, after=block))
+
+    def _finish(self, staged: str, database: str, table: str, arrived: Counter[tuple[str, ...]]) -> None:
         source = f"{quote_identifier(self._staging)}.{quote_identifier(staged)}"
         missing = 0
         for name, *content in self._parts(self._staging, staged):

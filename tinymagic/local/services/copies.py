@@ -67,7 +67,6 @@ class Copies:
         self._runs = runs
         pipes.outputs["copy"] = self
         schedules.register("copy", self.run_scheduled)
-        jobs.retries_with("copy", self._retry)
 
     # What nodes of this type are for: `pipes.outputs.Output`
 
@@ -97,22 +96,13 @@ class Copies:
         target = self._target(workspace, _given(fields, _TARGET), old)
         if access is not None:
             access.require("DATASOURCES:APPEND", target.name)
-        mode = _checked_mode(_given(fields, _MODE) or str(old.get("mode", MODES[0])))
-        cron = _given(fields, _SCHEDULE)
-        schedule = str(old.get("schedule_cron", "")) if cron is None else self._schedules.check(cron)
-        # It means no schedule, but a datafile that says so shall be given back as it was.
-        on_demand = bool(old.get("on_demand")) if cron is None else cron.lower() == _ON_DEMAND
-        self._check_node(workspace, pipe, node, target)
         output = {
             "datasource": target.id,
             "workspace": workspace.id,
-            "mode": mode,
-            "schedule_cron": schedule,
-            # A new schedule runs; the same one stays as it is, also when the whole Pipe is put anew.
-            "paused": self._is_paused(workspace, pipe, node, schedule),
+            "mode": _checked_mode(_given(fields, _MODE) or str(old.get("mode", MODES[0]))),
+            **self._schedule(workspace, pipe, node, _given(fields, _SCHEDULE), old),
         }
-        if on_demand:
-            output["on_demand"] = True
+        self._check_node(workspace, pipe, node, target)
         made = replace(node, type="copy", output=output)
         described = self._datasources.get(workspace, target.id)
         return made, {"datasource": described, "created_datasource": False}
@@ -136,11 +126,10 @@ class Copies:
         """Return target, schedule and mode as a datafile has them; what is usual is left out."""
         target = self._datasources.catalog.datasource(workspace.id, str(node.output.get("datasource")))
         mode = str(node.output.get("mode") or MODES[0])
+        on_demand = _ON_DEMAND if node.output.get("on_demand") else ""
         found = {
             "target_datasource": target.name if target else "",
-            "copy_schedule": str(
-                node.output.get("schedule_cron") or (_ON_DEMAND if node.output.get("on_demand") else "")
-            ),
+            "copy_schedule": str(node.output.get("schedule_cron") or on_demand),
             "mode": mode if mode != MODES[0] else "",
         }
         return {key: value for key, value in found.items() if value}
@@ -309,13 +298,6 @@ class Copies:
 
     # Steps
 
-    def _retry(self, access: Access, record: JobRecord) -> JobRecord:
-        del access
-        raise BadRequest(
-            f"The copy {record.id!r} cannot be retried. Start a new run: POST /v0/pipes/<pipe>/copy.",
-            documentation=PIPES_PAGE,
-        )
-
     def _compose(
         self,
         workspace: Workspace,
@@ -329,13 +311,23 @@ class Copies:
         node = self._copy_node(pipe)
         return self._composer.node(workspace, pipe, node, parameters, access=access, now=moment)
 
-    def _is_paused(self, workspace: Workspace, pipe: PipeRecord, node: Node, schedule: str) -> bool:
-        """Say whether the catalogue has this schedule of the node as paused."""
+    def _schedule(
+        self, workspace: Workspace, pipe: PipeRecord, node: Node, given: str | None, old: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the keys of the output that are about the schedule; without a *given* one, those of *old*.
+
+        A new schedule runs. The same one stays paused when it is, also when the whole Pipe is put anew.
+        """
+        if given is None:
+            kept = {key: old[key] for key in ("schedule_cron", "paused", "on_demand") if key in old}
+            return {"schedule_cron": "", "paused": False, **kept}
+        cron = self._schedules.check(given)
         known = self._datasources.catalog.pipe(workspace.id, pipe.id)
         before = known.node(node.id) if known else None
-        if before is None or before.type != "copy" or before.output.get("schedule_cron") != schedule:
-            return False
-        return bool(before.output.get("paused"))
+        same = before is not None and before.type == "copy" and before.output.get("schedule_cron") == cron
+        found: dict[str, Any] = {"schedule_cron": cron, "paused": same and bool(before and before.output.get("paused"))}
+        # It means no schedule, but a datafile that says so shall be given back as it was.
+        return {**found, "on_demand": True} if given.lower() == _ON_DEMAND else found
 
     def _copy_node(self, pipe: PipeRecord) -> Node:
         node = pipe.output_node

@@ -212,13 +212,18 @@ class CopyRuns:
         settings: dict[str, Setting] = {**OWN_SQL_SETTINGS, **composed.settings, **INSERT_SETTINGS}
         if self._loader.views(table):
             settings["optimize_on_insert"] = 0  # Views get the rows as they come.
-        with self._watched(job):
-            self._engine.execute(
-                f"INSERT INTO {staged.sql} ({names}) SELECT {names} FROM (\n{composed.sql}\n)",
-                database=workspace.database,
-                settings=settings,
-                parameters=composed.parameters or None,
-            )
+        try:
+            with self._watched(job):
+                self._engine.execute(
+                    f"INSERT INTO {staged.sql} ({names}) SELECT {names} FROM (\n{composed.sql}\n)",
+                    database=workspace.database,
+                    settings=settings,
+                    parameters=composed.parameters or None,
+                )
+        except EngineError as error:
+            if error.name == "QUERY_WAS_CANCELLED":
+                raise
+            raise query_error(error, "POST") from error
 
     def _append(
         self,

@@ -154,7 +154,7 @@ class DataSourcesService:
         tokens = [
             (token.name, rights[scope["type"]])
             for token in self.catalog.tokens(workspace.id)
-            if token.origin.get("type") == "DS"
+            if token.origin.get("type") in ("P", "DS")  # One name may stand in files of both kinds.
             for scope in token.scopes
             if scope["type"] in rights and scope.get("resource") == record.id
         ]

@@ -115,7 +115,7 @@ class PipesService:
         tokens = [
             TokenLine(token.name, "READ")
             for token in self._catalog.tokens(workspace.id)
-            if token.origin.get("type") == "P"
+            if token.origin.get("type") in ("P", "DS")  # One name may stand in files of both kinds.
             and any(scope["type"] == "PIPES:READ" and scope.get("resource") == pipe.id for scope in token.scopes)
         ]
         nodes = tuple(

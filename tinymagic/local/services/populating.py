@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
-from tinymagic.local.flags import flag
 from tinymagic.local.ingest.feeding import create_like, unfinished_sentence
 from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.ingest.moves import Unfinished
@@ -26,6 +25,7 @@ from tinymagic.local.ingest.table import Table, staging_table
 from tinymagic.local.pipes.definitions import PIPES_PAGE
 
 from .materialized_views import POPULATED, TARGET, TYPE, WAITING
+from .populate_options import PopulateOptions, read_options
 from .running_job import JobCancelled
 
 if TYPE_CHECKING:
@@ -127,12 +127,13 @@ class Populating:
         job_id: str,
     ) -> JobRecord:
         view = self._views.view(workspace, pipe, node)
-        options = {**self._options(workspace, view, fields), WAITING: node.output.get(WAITING)}
+        options = read_options(self._datasources, view, fields)
+        mark = node.output.get(WAITING)
         target = self._datasources.record(workspace, node.output[TARGET])
         record = self._jobs.start(
             workspace,
             KIND,
-            lambda job: self._work(job, workspace, pipe.id, node.id, options),
+            lambda job: self._work(job, workspace, pipe.id, node.id, mark, options),
             access=access,
             datasource=target,
             pipe_id=pipe.id,
@@ -144,7 +145,7 @@ class Populating:
                 "datasource": {"id": target.id, "name": target.name},
                 "queries": [],
                 "progress_percentage": 0,
-                **({"populate_condition": options["text"]} if options["text"] else {}),
+                **({"populate_condition": options.text} if options.text else {}),
             },
             discard=lambda: self._discarded(workspace, pipe.id, node.id),
         )
@@ -154,13 +155,19 @@ class Populating:
     # The work of a job
 
     def _work(
-        self, job: RunningJob, workspace: Workspace, pipe_id: str, node_id: str, options: Mapping[str, Any]
+        self,
+        job: RunningJob,
+        workspace: Workspace,
+        pipe_id: str,
+        node_id: str,
+        mark: str | None,
+        options: PopulateOptions,
     ) -> None:
         begin = time.perf_counter()
         error = ""
         target: DataSourceRecord | None = None
         try:
-            pipe, node = self._saved(job, workspace, pipe_id, node_id, options[WAITING])
+            pipe, node = self._saved(job, workspace, pipe_id, node_id, mark)
             target = self._datasources.record(workspace, node.output[TARGET])
             rows = self._populate(job, workspace, pipe, node, options)
             job.update(statistics=self._datasources.get(workspace, target.id)["statistics"], rows=rows)
@@ -174,7 +181,7 @@ class Populating:
             if job.record.status == "cancelling":
                 self._begin(workspace, pipe_id, node_id)
             else:
-                self._failed(workspace, pipe_id, node_id, always=options["unlink"])
+                self._failed(workspace, pipe_id, node_id, always=options.unlink)
             raise
         except BaseException:
             error = "The server could not do it."
@@ -193,19 +200,19 @@ class Populating:
             )
 
     def _populate(
-        self, job: RunningJob, workspace: Workspace, pipe: PipeRecord, node: Node, options: Mapping[str, Any]
+        self, job: RunningJob, workspace: Workspace, pipe: PipeRecord, node: Node, options: PopulateOptions
     ) -> int:
         """Stage what the view makes of the rows that are there, and make it visible; returns how many rows it is."""
         snapshot, subset, staged = staging_table(), staging_table(), staging_table()
         kept = False
         try:
-            view = self._snapshot(job, workspace, pipe, node, snapshot, truncate=options["truncate"])
+            view = self._snapshot(job, workspace, pipe, node, snapshot, truncate=options.truncate)
             rows = snapshot
-            if options["subset"]:
-                self._take(snapshot, subset, options["subset"])
+            if options.subset:
+                self._take(snapshot, subset, options.subset)
                 rows = subset
             create_like(self._engine, staged, view.target, keeps_rows=view.keeps_rows)
-            self._evaluate(job, view, rows, staged, options["condition"] if not options["subset"] else "")
+            self._evaluate(job, view, rows, staged, options.condition)
             with self._datasources.writing(workspace, node.output[TARGET]) as target:
                 self._found(workspace, pipe.id, node.id)
                 place = Table(workspace.database, target.name)
@@ -351,43 +358,3 @@ class Populating:
                 self._pipes.clear_output(workspace, pipe, node)
             else:
                 self._begin(workspace, pipe_id, node_id)
-
-    # Options
-
-    def _options(self, workspace: Workspace, view: View, fields: Mapping[str, str]) -> dict[str, Any]:
-        subset = self._subset(fields.get("populate_subset", ""))
-        text = fields.get("populate_condition", "").strip()
-        condition = ""
-        if text and not subset:
-            condition = self._datasources.expressions.checked(text, "populate_condition")
-            try:
-                self._engine.read(
-                    f"SELECT 1 FROM {view.source.sql} WHERE ({condition}) LIMIT 0", database=workspace.database
-                )
-            except EngineError as error:
-                raise BadRequest(
-                    f"populate_condition: {text!r} is not a condition over the columns of the Data Source "
-                    f"'{view.source.name}', which the view hangs on. {plain_reason(error.message)}",
-                    documentation=PIPES_PAGE,
-                ) from error
-        return {
-            "subset": subset,
-            "condition": condition,
-            "text": text,
-            "truncate": flag(fields, "truncate"),
-            "unlink": flag(fields, "unlink_on_populate_error"),
-        }
-
-    def _subset(self, text: str) -> float:
-        if not text.strip() or text.strip() in ("None", "0", "0.0"):
-            return 0.0
-        try:
-            fraction = float(text)
-        except ValueError:
-            fraction = -1.0
-        if not 0.0 < fraction <= 1.0:
-            raise BadRequest(
-                f"populate_subset must be a number over 0 and up to 1, the part of the rows to use, not {text[:40]!r}.",
-                documentation=PIPES_PAGE,
-            )
-        return fraction

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tinymagic.local.limits import Limits
     from tinymagic.local.pipes.composition import Composed, Composer
     from tinymagic.local.service_datasources.log import ServiceLog
-    from tinymagic.local.sql.secret_guard import SecretGuard
     from tinymagic.local.sql.tree import TableName
 
 #: Settings that a request may choose, with the service's defaults (``query.md`` section 1.2).
@@ -128,19 +127,20 @@ class QueryService:
             self._refuse_geometry(composed, access)
         if composed.reads_service_log:
             self._service_log.flush()
-        sql = composed.sql
+        sql, parameters = composed.sql, composed.parameters
         if request.explain:
             if composed.hides_rows:  # It quotes the filter.
                 message = "There is no plan for a token that may read only some rows. Ask with another token."
                 raise BadRequest(message, documentation=QUERY_PAGE)
             sql, output_format, media_type = f"EXPLAIN indexes = 1 {sql}", "JSONCompact", JSON_TYPE
+            parameters = self._composer.secret_guard.masked(parameters)  # A plan quotes values.
         try:
             result = self._engine.read(
                 sql,
                 database=access.workspace.database,
                 output_format=output_format,
                 settings={**self._settings(request), **composed.settings},
-                parameters=composed.parameters,
+                parameters=parameters,
                 timeout_s=self._limits.query_timeout_s,
                 query_id=request.query_id,
                 readonly=composed.readonly,
@@ -151,7 +151,7 @@ class QueryService:
             # How much was read tells about the rows that the filter hides: search for a value, and it shows.
             result = replace(result, rows_read=result.rows, bytes_read=0)
         if request.explain:
-            result = _explained(composed.rendered, result, self._composer.secret_guard, composed.parameters)
+            result = _explained(composed.rendered, result)
         if self._limits.reply_bytes is not None and len(result.data) > self._limits.reply_bytes:
             raise self._too_large()
         self._composer.secret_guard.check_reply(result.data, composed.parameters)
@@ -220,9 +220,9 @@ def _underscore(pipeline: str) -> TableName | None:
     return (database, name) if pipeline and (database, name) != ("", "_") else None
 
 
-def _explained(sql: str, result: QueryResult, guard: SecretGuard, parameters: Mapping[str, str]) -> QueryResult:
+def _explained(sql: str, result: QueryResult) -> QueryResult:
     """Turn the lines of a plan into the object that ``explain=true`` answers with."""
     lines = [str(row[0]) for row in json.loads(result.data)["data"]]
-    plan = guard.plan(without_database("\n".join(lines)), parameters)
+    plan = without_database("\n".join(lines))
     body = json.dumps({"debug_query": sql, "query_explain": plan}, ensure_ascii=False)
     return replace(result, data=body.encode())

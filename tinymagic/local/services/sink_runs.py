@@ -195,8 +195,8 @@ class SinkRuns:
             expression = template.expression(columns)
             staging = self._engine.export(
                 f"CREATE TABLE {staged.sql} ENGINE = MergeTree ORDER BY ({_FILE}, {_ROW}) AS "
-                f"SELECT *{_storable(columns)}, {expression} AS {_FILE}, rowNumberInAllBlocks() AS {_ROW} "
-                f"FROM (\n{composed.sql}\n)",
+                f"SELECT *{_storable(columns)}, toLowCardinality({expression}) AS {_FILE}, "
+                f"rowNumberInAllBlocks() AS {_ROW} FROM (\n{composed.sql}\n)",
                 database=workspace.database,
                 settings={**OWN_SQL_SETTINGS, **composed.settings, "query_plan_remove_redundant_sorting": 0},
                 parameters=composed.parameters,

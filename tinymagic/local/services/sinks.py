@@ -38,6 +38,13 @@ logger = logging.getLogger("tinymagic.local")
 #: Parameters of a run that are not for the template.
 _OWN_PARAMETERS = ("token", "from", "cli_version", "service", "on_demand_compute", "_execution_type", "strategy")
 
+#: What else a node may be, and what is to be done about that first.
+_UNDONE = {
+    "endpoint": "the endpoint of its pipe. Unpublish it first.",
+    "materialized": "materialized. Unlink it first.",
+    "copy": "the copy of its pipe. Unset that first.",
+}
+
 #: Settings in which Environment Variables may stand, as in datafiles.
 _FILLED = ("path", "file_template", "kafka_topic")
 
@@ -148,7 +155,7 @@ class Sinks:
             "export_file_template": settings.file_template,
             "export_format": "" if settings.is_kafka else settings.format,
             "export_compression": "" if settings.is_kafka or settings.compression == "none" else settings.compression,
-            "export_write_strategy": "" if settings.is_kafka else settings.write_strategy,
+            "export_write_strategy": "truncate" if settings.write_strategy == "truncate" else "",
             "export_kafka_topic": settings.kafka_topic,
             "export_schedule": str(node.output.get("schedule_cron") or "@on-demand"),
         }
@@ -166,6 +173,11 @@ class Sinks:
         workspace = access.workspace
         with self._pipes.changing(workspace, pipe_name) as pipe:
             node = self._pipes.node(pipe, node_name)
+            if node.type in _UNDONE:
+                raise BadRequest(
+                    f"The node '{node.name}' cannot be a sink, because it is {_UNDONE[node.type]}",
+                    documentation=SINKS_PAGE,
+                )
             made, _ = self.make(workspace, pipe, node, fields, access=access)
             written = self._pipes.set_output(workspace, pipe, node, "sink", made.output)
         self._schedules.changed()

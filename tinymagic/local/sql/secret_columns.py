@@ -61,7 +61,7 @@ class SecretColumns:
 
     def shown(self) -> bool:
         """Say whether a column of the result carries a secret."""
-        return self._query_carries(self._tree) or self._makes_rows() or self._in_union()
+        return self._query_carries(self._tree) or self._makes_rows() or self._in_union() or self._told_otherwise()
 
     def unnamed(self) -> Iterator[dict[str, Any]]:
         """Yield columns without an alias that have a secret in them: the engine would put the value in their name."""
@@ -98,6 +98,18 @@ class SecretColumns:
             if not isinstance(function, dict) or str(function.get("name")).lower() in _REMOTE:
                 continue
             if any(self._carries(each) for each in arguments_of(function)):
+                return True
+        return False
+
+    def _told_otherwise(self) -> bool:
+        """Say whether a secret is what fills gaps between rows, or the text of an error."""
+        for node in nodes_of(self._tree):
+            if node["type"] == "InterpolateElement" and self._carries(node.get("expr")):
+                return True
+            fills = [value for key, value in node.items() if key.startswith("fill_")]
+            if node["type"] == "OrderByElement" and self._carries(fills):
+                return True
+            if str(node.get("name")).lower() == "throwif" and self._carries(arguments_of(node)[1:]):
                 return True
         return False
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import BadRequest
-from tinymagic.local.secret_text import hidden, secrets_among, shows
+from tinymagic.local.secret_text import MASK, SecretText, shows
 
 from .secret_columns import SecretColumns
 from .tree import exact_float, loads, nodes_of
@@ -99,20 +99,9 @@ class SecretGuard:
                 documentation=SECRETS_PAGE,
             )
 
-    def plan(self, text: str, parameters: Mapping[str, object]) -> str:
-        """Return a plan without the values of secrets.
-
-        Raises:
-            BadRequest: a piece of one would still be seen.
-        """
-        values = secrets_among(parameters)
-        shown = hidden(text, values) if values else text
-        if shown is None:
-            raise BadRequest(
-                "There is no plan for this query: it would show the value of an Environment Variable.",
-                documentation=SECRETS_PAGE,
-            )
-        return shown
+    def masked(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Return parameters for a plan, which quotes their values and what functions make of them."""
+        return {name: MASK if isinstance(value, SecretText) else value for name, value in parameters.items()}
 
     def _check(self, sql: str, names: frozenset[str]) -> str:
         try:

@@ -10,7 +10,8 @@ each, both texts are the same: their *shape*. What the gate found out about the 
 * none of the words is among what the gate found: names of tables, settings.
 
 A literal is quoted by the template language, so it is one token whatever is in it, and the tree around it stays as it
-is. Anything else goes through the gate as a whole. So does the first text of a shape: errors are about what was written.
+is. Anything else goes through the gate as a whole. So does the first text of a shape, for errors are about what was
+written.
 """
 
 from __future__ import annotations

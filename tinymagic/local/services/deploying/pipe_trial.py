@@ -13,6 +13,7 @@ from tinymagic.local.deployments.target import finished_pipe, implied_datasource
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError
 from tinymagic.local.ingest.imports import plain_reason
+from tinymagic.names import QUARANTINE_SUFFIX
 
 if TYPE_CHECKING:
     from tinymagic.local.catalog import Node, PipeRecord, Workspace
@@ -68,6 +69,7 @@ class PipeTrial:
         for stranger in strangers:
             trial.catalog.create_pipe(stranger)
         needs, reads = self._needs(trial)
+        self._make_quarantines(set().union(*reads.values()))
         try:
             order = ordered(self._plan.pipes, needs)
         except Cycle as cycle:
@@ -95,6 +97,14 @@ class PipeTrial:
                 trial.catalog.update_pipe(planned.record)
         if not self.problems:
             self._try_strangers(trial, strangers, dirty)
+
+    def _make_quarantines(self, names: set[str]) -> None:
+        """Make the quarantines that Pipes read."""
+        for name in names:
+            base = name[: -len(QUARANTINE_SUFFIX)] if name.endswith(QUARANTINE_SUFFIX) else ""
+            record = self._trial.catalog.datasource(self._workspace.id, base) if base else None
+            if record is not None and record.name not in self._failed:
+                self._trial.add_quarantine(record)
 
     def _needs(self, trial: Trial) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
         """Return for each Pipe the Pipes that come before it, and all names that it reads."""

@@ -22,15 +22,18 @@ from tinymagic.local.deployments.target import (
     problem_of,
 )
 from tinymagic.local.engine import EngineError, quote_identifier
-from tinymagic.local.errors import ApiError
+from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.ingest.settings import INSERT_SETTINGS, OWN_SQL_SETTINGS
 from tinymagic.local.sql.expressions import Expressions
+from tinymagic.local.tables.schema import parse_schema
 from tinymagic.local.tables.sizes import table_sizes
 
 from .pipe_trial import PipeTrial
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tinymagic.local.catalog import Workspace
     from tinymagic.local.datafiles.model import DatasourceFile
     from tinymagic.local.deployments.project import Project
@@ -108,7 +111,8 @@ class Planning:
         self._try_fillings(trial)
         pipes = PipeTrial(self._around, self._workspace, self._project, trial, self.plan, self._failed)
         pipes.run()
-        self.problems += pipes.problems
+        self.problems = [replace(each, message=trial.without_place(each.message)) for each in self.problems]
+        self.problems += [replace(each, message=trial.without_place(each.message)) for each in pipes.problems]
         self.refuse_problems()
 
     def refuse_problems(self) -> None:
@@ -223,6 +227,18 @@ class Planning:
                 names = ", ".join(map(quote_identifier, columns))
                 planned.filling = Filling(columns, f"SELECT {names} FROM {quote_identifier(file.name)}")
 
+    def _refuse_unknown(self, planned: PlannedDataSource, names: Sequence[str]) -> None:
+        """Refuse columns of a FORWARD_QUERY that the Data Source does not take.
+
+        Raises:
+            BadRequest: names them.
+        """
+        known = {column.name for column in parse_schema(planned.record.schema) if column.is_inserted}
+        if unknown := [name for name in names if name not in known]:
+            raise BadRequest(
+                f"it gives {', '.join(map(repr, unknown))}, and the Data Source takes {', '.join(sorted(known))}."
+            )
+
     def _try_forward_query(self, trial: Trial, planned: PlannedDataSource, file: DatasourceFile) -> None:
         composer = self._around.composer
         query = file.forward_query.strip().rstrip(";")
@@ -238,6 +254,7 @@ class Planning:
                 if not other:
                     trial.old_table(self._workspace, name)
             columns = tuple(name for name, _ in described)
+            self._refuse_unknown(planned, columns)
             names = ", ".join(map(quote_identifier, columns))
             filling = Filling(
                 columns, f"SELECT {names} FROM (\n{composed.sql}\n)", composed.settings, composed.parameters

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import EngineError, quote_identifier
+from tinymagic.local.ingest.loader import quarantine_definition
 from tinymagic.local.ingest.settings import OWN_SQL_SETTINGS
 from tinymagic.local.ingest.table import Table
 from tinymagic.local.pipes.composition import Composer
@@ -29,6 +30,7 @@ from tinymagic.local.services.pipes import PipesService
 from tinymagic.local.services.schedules import Schedules
 from tinymagic.local.services.sink_runs import SinkRuns
 from tinymagic.local.services.sinks import Sinks
+from tinymagic.local.tables.schema import parse_schema
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -130,6 +132,15 @@ class Trial:
         self._engine.execute(f"CREATE TABLE {self.table(record.name).sql} {definition}", settings=OWN_SQL_SETTINGS)
         self.catalog.create_datasource(record)
 
+    def add_quarantine(self, record: DataSourceRecord) -> None:
+        """Make the quarantine of a Data Source.
+
+        Raises:
+            EngineError: it cannot be made.
+        """
+        definition = quarantine_definition(parse_schema(record.schema))
+        self._engine.execute(f"CREATE TABLE {self.table(record.name).quarantine.sql} {definition}")
+
     def add_existing(self, workspace: Workspace, record: DataSourceRecord) -> None:
         """Make an empty table like that of a Data Source that stays as it is.
 
@@ -151,6 +162,13 @@ class Trial:
         table = Table(self._old_database, name)
         self._engine.execute(f"CREATE TABLE IF NOT EXISTS {table.sql} AS {Table(workspace.database, name).sql}")
         return table
+
+    def without_place(self, message: str) -> str:
+        """Take the names of the trial's databases, which nobody knows, out of a message."""
+        for name in (self.workspace.database, self._old_database):
+            if name:
+                message = message.replace(f"{name}.", "").replace(f"{quote_identifier(name)}.", "")
+        return message
 
     def _make_outputs(self) -> dict[str, Output]:
         around, datasources = self._around, self._datasources
