@@ -10,14 +10,14 @@ import io
 import json
 import random
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
 
 FOLDER = Path(__file__).parent
-START = datetime(2026, 3, 1)
+START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 DAYS = 14
 
 BROWSERS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import re
 import shutil
@@ -20,17 +20,11 @@ PUSH = ["push", "--push-deps", "--fixtures", "--populate", "--wait", "--yes", "-
 
 
 def module_of(name: str) -> Any:
-    """Load a module of the projects' folder."""
-    known = sys.modules.get(f"projects_{name}")
-    if known is not None:
-        return known
-    spec = importlib.util.spec_from_file_location(f"projects_{name}", FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    """Load a module of the package of the projects, which lies in the folder of the tests."""
+    tests = str(FOLDER.parent)
+    if tests not in sys.path:
+        sys.path.append(tests)
+    return importlib.import_module(f"projects.{name}")
 
 
 events = module_of("events")
@@ -119,7 +113,7 @@ def test_listings(pushed: dict[str, Any]) -> None:
 def test_pipe_data(pushed: dict[str, Any]) -> None:
     """The rows of an endpoint are printed, with parameters and in other formats."""
     tb = pushed["leaderboard"]
-    best = expected.leaderboard(DATA["leaderboard"])[0]
+    best = expected.leaderboard.leaderboard(DATA["leaderboard"])[0]
     assert best["name"] in tb("pipe", "data", "leaderboard", "--mode", "ranked", "--top", "1")
     rows = json.loads(tb("pipe", "data", "top_by", "--n", "2", "--format", "json"))["data"]
     assert len(rows) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import re
 import shutil
@@ -18,17 +18,11 @@ FOLDER = Path(__file__).parents[1] / "projects"
 
 
 def module_of(name: str) -> Any:
-    """Load a module of the projects' folder."""
-    known = sys.modules.get(f"projects_{name}")
-    if known is not None:
-        return known
-    spec = importlib.util.spec_from_file_location(f"projects_{name}", FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    """Load a module of the package of the projects, which lies in the folder of the tests."""
+    tests = str(FOLDER.parent)
+    if tests not in sys.path:
+        sys.path.append(tests)
+    return importlib.import_module(f"projects.{name}")
 
 
 events = module_of("events")
@@ -73,7 +67,7 @@ def test_build_and_test(tb_local: Any, server: Any, tmp_path_factory: pytest.Tem
         .splitlines()
     )
     found = json.loads(tb("--local", "--output", "json", "sql", f"SELECT count() AS n FROM {source}"))
-    assert found["data"] == [{"n": rows - (name != "web_analytics")}]
+    assert found["data"] == [{"n": rows}]
     tests = len(list((FOLDER / name / "tests").glob("*.yaml")))
     assert f"{tests}/{tests} passed" in tb("--local", "test", "run")
 
@@ -127,7 +121,7 @@ def test_second_deployment_changes_what_changed(deployed: Any, server: Any) -> N
     )
     deployed.write("datasources/customers.datasource", text)
     output = deployed("deploy", "--wait")
-    assert re.search(r"modified \| country_ranking|changed \| country_ranking|country_ranking", output), output
+    assert "country_ranking" in output
     assert "top_products" not in output
     assert server.rows("SELECT count(), sum(amount) FROM order_lines") == before
     assert server.rows("SELECT count(), any(note) FROM customers") == [[50, "-"]]
