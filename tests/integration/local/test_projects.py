@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from tinymagic import local
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -34,81 +36,7 @@ def module_of(name: str) -> Any:
 events = module_of("events")
 expected = module_of("expected")
 project = module_of("project")
-
-#: What is sent to the Data Sources of each project: through the Events API, except where a file is named.
-SENT: dict[str, dict[str, Callable[[], list[dict[str, Any]]]]] = {
-    "web_analytics": {"analytics_events": lambda: events.web(3000)},
-    "logs_explorer": {"logs": lambda: events.logs(3000)},
-    "ecommerce": {
-        "products": events.products,
-        "customers": events.customers,
-        "orders": lambda: events.orders(1500),
-        "storefront_events": lambda: events.storefront(800),
-    },
-    "iot": {"sensors": events.sensors, "packets": lambda: events.packets(4000)},
-    "leaderboard": {"players": events.players, "scores": lambda: events.scores(2500)},
-    "odd_bits_classic": {"kinds": events.kinds, "measures": lambda: events.measures(600)},
-    "odd_bits_forward": {"visits": lambda: events.visits(700)},
-    "sql_gallery": {
-        "kinds": lambda: [{"kind": kind, "label": kind.upper()} for kind in "abc"],
-        "events": lambda: events.few(30),
-    },
-}
-AS_CSV = {"customers", "sensors", "kinds"}
-AS_NDJSON_FILE = {"products", "players", "storefront_events"}
-
-#: Calls that have to fail, by project: endpoint, parameters, status, part of the answer.
-REFUSALS = [
-    ("ecommerce", "partner_export", {"strict": "1"}, 418, "partner is missing"),
-    ("iot", "sensor_timeseries", {"step": "week"}, 400, "step must be minute, hour or day"),
-    ("leaderboard", "player_rank", {}, 404, "which player?"),
-    ("leaderboard", "top_by", {"aggregate": "groupArray"}, 400, "aggregate must be"),
-    ("logs_explorer", "search_logs", {"page": "two"}, 400, "Error validating 'two' to type Int32"),
-    ("odd_bits_classic", "from_table", {"source": "system.tables"}, 400, "unknown source"),
-    ("web_analytics", "kpis", {"date_from": "yesterday", "date_to": "2026-03-01"}, 400, "invalid date format"),
-]
-
-#: A rollup, and the same numbers from the rows below it.
-ROLLUPS = [
-    (
-        "web_analytics",
-        "SELECT date, pathname, uniqMerge(visits), countMerge(hits) FROM analytics_pages_mv GROUP BY ALL ORDER BY ALL",
-        "SELECT toDate(timestamp), pathname, uniq(session_id), count() FROM analytics_hits GROUP BY ALL ORDER BY ALL",
-    ),
-    (
-        "logs_explorer",
-        "SELECT minute, service, level, sum(lines) FROM logs_per_minute GROUP BY ALL ORDER BY ALL",
-        "SELECT toStartOfMinute(timestamp) AS minute, service, level, count() FROM logs GROUP BY ALL ORDER BY ALL",
-    ),
-    (
-        "ecommerce",
-        "SELECT sku, sum(units), uniqExactMerge(buyers) FROM sales_per_day GROUP BY ALL ORDER BY ALL",
-        "SELECT sku, sum(n), uniqExact(customer_id) FROM orders ARRAY JOIN skus AS sku, quantities AS n GROUP BY ALL ORDER BY ALL",
-    ),
-    (
-        "iot",
-        "SELECT site, metric, countMerge(readings), min(low), max(high) FROM readings_per_hour GROUP BY ALL ORDER BY ALL",
-        "SELECT site, metric, count(), min(value), max(value) FROM readings GROUP BY ALL ORDER BY ALL",
-    ),
-    (
-        "leaderboard",
-        "SELECT item, sum(times), sum(wins) FROM item_totals GROUP BY ALL ORDER BY ALL",
-        "SELECT item, count(), sum(won) FROM scores ARRAY JOIN items AS item GROUP BY ALL ORDER BY ALL",
-    ),
-    (
-        "odd_bits_classic",
-        "SELECT kind, max(at) FROM measures_latest FINAL GROUP BY ALL ORDER BY ALL",
-        "SELECT kind, max(at) FROM measures GROUP BY ALL ORDER BY ALL",
-    ),
-]
-
-#: Copy Pipes: parameters, target, whether a run replaces, rows of a run.
-COPIES: list[tuple[str, str, dict[str, str], str, bool, int]] = [
-    ("ecommerce", "refresh_revenue_by_country", {}, "revenue_by_country", True, 5),
-    ("ecommerce", "snapshot_stock", {}, "stock_snapshots", False, 20),
-    ("odd_bits_classic", "archive", {"kind": "a"}, "measure_archive", False, 152),
-    ("odd_bits_forward", "report", {}, "museum_report", True, 3),
-]
+cases = module_of("cases")
 
 
 @dataclass(frozen=True)
@@ -147,6 +75,18 @@ class Live:
         assert job["status"] == "done", job
 
 
+def caller(host: str, token: str) -> Callable[..., requests.Response]:
+    """Return what sends requests to a server with a token."""
+
+    def call(method: str, path: str, **arguments: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {arguments.pop('token', token)}", **arguments.pop("headers", {})}
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(method, host + path, headers=headers, timeout=60, **arguments)
+
+    return call
+
+
 class Projects:
     """The projects that are on the server so far."""
 
@@ -167,33 +107,28 @@ class Projects:
             raise found
         return found
 
-    def _request(self, token: str) -> Callable[..., requests.Response]:
-        def call(method: str, path: str, **arguments: Any) -> requests.Response:
-            headers = {"Authorization": f"Bearer {arguments.pop('token', token)}", **arguments.pop("headers", {})}
-            with requests.Session() as session:
-                session.trust_env = False
-                return session.request(method, self._host + path, headers=headers, timeout=60, **arguments)
-
-        return call
-
     def _made(self, name: str) -> Live:
-        reply = self._request(self._tokens["user_token"])("POST", "/v1/workspaces", params={"name": f"project_{name}"})
+        reply = caller(self._host, self._tokens["user_token"])(
+            "POST", "/v1/workspaces", params={"name": f"project_{name}"}
+        )
         assert reply.status_code == 200, reply.text
         chosen = project.PROJECTS[name]
-        live = Live(chosen, self._request(reply.json()["token"]), {key: rows() for key, rows in SENT[name].items()})
+        live = Live(
+            chosen, caller(self._host, reply.json()["token"]), {key: rows() for key, rows in cases.SENT[name].items()}
+        )
         live.call("POST", "/v0/variables", data={"name": "partner_key", "value": "open sesame"})
         if chosen.classic:
             project.push(live.call, chosen)
         else:
             project.deploy(live.call, chosen)
         for datasource, rows in live.data.items():
-            if datasource in AS_CSV:
+            if datasource in cases.AS_CSV:
                 project.load(live.call, datasource, events.csv_text(rows), "csv")
-            elif datasource in AS_NDJSON_FILE:
+            elif datasource in cases.AS_NDJSON_FILE:
                 project.load(live.call, datasource, events.ndjson(rows), "ndjson")
             else:
                 project.send(live.call, datasource, rows)
-        for of, pipe, *_ in COPIES:
+        for of, pipe, *_ in cases.COPIES:
             if of == name:
                 live.run_copy(pipe, {})
         return live
@@ -226,7 +161,7 @@ def test_everything_is_there(projects: Projects, name: str) -> None:
 def test_endpoints_answer_with_their_defaults(projects: Projects, name: str) -> None:
     """Every endpoint of the project answers without parameters, but for the one that must not."""
     live = projects[name]
-    silent = {endpoint for of, endpoint, parameters, _, _ in REFUSALS if of == name and not parameters}
+    silent = {endpoint for of, endpoint, parameters, _, _ in cases.REFUSALS if of == name and not parameters}
     answers = {
         endpoint: live.call("GET", f"/v0/pipes/{endpoint}.json")
         for endpoint in live.project.of_type("endpoint")
@@ -247,7 +182,7 @@ def test_numbers(projects: Projects, name: str, check: Any) -> None:
     assert len(rows) == len(wanted)
 
 
-@pytest.mark.parametrize(("name", "rollup", "below"), ROLLUPS, ids=[name for name, _, _ in ROLLUPS])
+@pytest.mark.parametrize(("name", "rollup", "below"), cases.ROLLUPS, ids=[name for name, _, _ in cases.ROLLUPS])
 def test_views_hold_what_their_rows_say(projects: Projects, name: str, rollup: str, below: str) -> None:
     """A materialized result is that of the same query over the rows it was made of."""
     live = projects[name]
@@ -256,14 +191,10 @@ def test_views_hold_what_their_rows_say(projects: Projects, name: str, rollup: s
     assert found == live.sql(below)
 
 
-#: Rows of the views of the gallery whose SQL does not group, for thirty events.
-VIEW_ROWS = {"plain": 30, "implicit": 30, "join": 30, "arrayjoin": 60, "union": 60, "cte": 23, "nodes": 27, "two": 60}
-
-
 def test_views_of_the_gallery(projects: Projects) -> None:
     """Each form of a view has its rows: of all events, of some, or of each twice; states merge to the right values."""
     live = projects["sql_gallery"]
-    assert {name: live.sql(f"SELECT count() FROM mv_{name}")[0][0] for name in VIEW_ROWS} == VIEW_ROWS
+    assert {name: live.sql(f"SELECT count() FROM mv_{name}")[0][0] for name in cases.VIEW_ROWS} == cases.VIEW_ROWS
     assert live.sql("SELECT kind, sum(n), sum(s) FROM mv_sum_direct GROUP BY kind ORDER BY kind") == [
         ["a", 10, 67.5],
         ["b", 10, 72.5],
@@ -276,7 +207,7 @@ def test_views_of_the_gallery(projects: Projects) -> None:
     assert rows[0] == ["a", 1, 6.75, 8, 4.5, 10, 5]
 
 
-@pytest.mark.parametrize(("name", "endpoint", "parameters", "status", "message"), REFUSALS)
+@pytest.mark.parametrize(("name", "endpoint", "parameters", "status", "message"), cases.REFUSALS)
 def test_endpoints_refuse(
     projects: Projects, name: str, endpoint: str, parameters: dict[str, str], status: int, message: str
 ) -> None:
@@ -286,7 +217,7 @@ def test_endpoints_refuse(
     assert message in reply.text
 
 
-@pytest.mark.parametrize(("name", "pipe", "parameters", "target", "replaces", "rows"), COPIES)
+@pytest.mark.parametrize(("name", "pipe", "parameters", "target", "replaces", "rows"), cases.COPIES)
 def test_copies(
     projects: Projects, name: str, pipe: str, parameters: dict[str, str], target: str, replaces: bool, rows: int
 ) -> None:
@@ -336,6 +267,31 @@ def test_tokens_of_the_datafiles(projects: Projects) -> None:
     reply = live.call("POST", "/v0/events", params={"name": "analytics_events"}, data=row, token=tracker)
     assert reply.status_code == 202, reply.text
     assert live.call("GET", "/v0/pipes/top_pages.json", token=tracker).status_code == 403
+
+
+def test_project_survives_a_restart(tmp_path: Path) -> None:
+    """Pipes, views and rows are there again after the server was stopped, and the views go on."""
+    chosen = project.PROJECTS["iot"]
+    readings = "SELECT countMerge(readings) AS n FROM readings_per_hour"
+    for round_ in (1, 2):
+        started = local.start(path=tmp_path, port=0, with_parent=True)
+        try:
+            tokens = requests.get(f"{started.host}/tokens", timeout=10).json()
+            call = caller(started.host, tokens["workspace_admin_token"])
+            if round_ == 1:
+                project.deploy(call, chosen)
+                project.load(call, "sensors", events.csv_text(events.sensors()), "csv")
+            data = {"sensors": events.sensors(), "packets": events.packets(400)}
+            project.send(call, "packets", data["packets"])
+            rows = call("GET", "/v0/pipes/sensor_latest.json", params={"site": "osaka", "metrics": "pressure,humidity"})
+            assert expected.same(rows.json()["data"], expected.iot.latest(data)), rows.text
+            found = call("GET", "/v0/sql", params={"q": f"{readings} FORMAT JSON"}).json()["data"]
+            assert found == [{"n": round_ * len(expected.iot.valid(data))}]
+            if round_ == 2:
+                again = call("POST", "/v1/deploy", params={"auto_promote": "true"}, files=chosen.form())
+                assert again.json()["result"] == "no_changes", again.text
+        finally:
+            local.stop(port=started.port)
 
 
 def test_traffic_is_seen_by_the_project(projects: Projects) -> None:
