@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import DataSourceRecord, JobRecord, Node, PipeRecord, Workspace
-    from tinymagic.local.pipes.composition import Composed, Composer
+    from tinymagic.local.pipes.assembly import Composed
+    from tinymagic.local.pipes.composition import Composer
 
     from .copy_runs import CopyRuns
     from .datasources import DataSourcesService

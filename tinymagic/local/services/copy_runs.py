@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import DataSourceRecord, JobRecord, PipeRecord, Workspace
     from tinymagic.local.engine import Engine, Setting
-    from tinymagic.local.pipes.composition import Composed, Composer
+    from tinymagic.local.pipes.assembly import Composed
+    from tinymagic.local.pipes.composition import Composer
     from tinymagic.local.service_datasources.log import ServiceLog
 
     from .datasources import DataSourcesService

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Node, PipeRecord, Workspace
     from tinymagic.local.materializing.view import View
-    from tinymagic.local.pipes.composition import Composed
+    from tinymagic.local.pipes.assembly import Composed
 
     from .datasources import DataSourcesService
     from .materialized_views import MaterializedViews

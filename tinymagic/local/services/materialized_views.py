@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tinymagic.local.catalog import Node, Workspace
-    from tinymagic.local.pipes.composition import Composed, Composer
+    from tinymagic.local.pipes.assembly import Composed
+    from tinymagic.local.pipes.composition import Composer
     from tinymagic.local.sql.gate import SqlGate
     from tinymagic.local.sql.tree import TableName
 

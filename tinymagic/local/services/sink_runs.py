@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from tinymagic.local.catalog import JobRecord, PipeRecord, Workspace
     from tinymagic.local.engine import Engine, ExportSummary, Setting
-    from tinymagic.local.pipes.composition import Composed, Composer
+    from tinymagic.local.pipes.assembly import Composed
+    from tinymagic.local.pipes.composition import Composer
     from tinymagic.local.service_datasources.log import ServiceLog
     from tinymagic.local.sinks.settings import SinkSettings
 

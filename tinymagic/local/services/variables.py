@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tinymagic.local.catalog import NameTaken, VariableRecord, new_id
 from tinymagic.local.errors import BadRequest, Forbidden, NotFound
-from tinymagic.local.pipes.composition import Secrets
+from tinymagic.local.pipes.assembly import Secrets
 from tinymagic.local.secret_box import SecretUnreadable
 from tinymagic.local.secret_text import SecretText
 from tinymagic.local.template.secrets import secrets_used
