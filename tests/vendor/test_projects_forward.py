@@ -158,4 +158,7 @@ def test_pull(deployed: Any) -> None:
     tb("pull", "--force")
     pulled = {path.stem for path in folder.rglob("*.*") if path.suffix in {".pipe", ".datasource"}}
     assert pulled == {file.name for file in project.PROJECTS["ecommerce"].parsed()}
-    assert "No changes" in tb("deploy", "--check", code=None)
+    output = tb("deploy", "--check", code=None)
+    assert "No changes" in output
+    for kind in ("new ", "modified ", "deleted "):
+        assert kind not in output, output

@@ -11,7 +11,7 @@ from .errors import BadRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .catalog import Workspace
+    from .records import Workspace
 
 ROLES = ("admin", "guest", "viewer")
 OPERATIONS = ("add", "remove", "change_role")

@@ -19,12 +19,13 @@ import requests
 
 from tinymagic import local
 from tinymagic.local.access.permissions import Access
-from tinymagic.local.catalog import Catalog, TokenRecord
+from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import Engine
 from tinymagic.local.errors import Conflict
 from tinymagic.local.ingest.imports import ImportRequest
 from tinymagic.local.ingest.loader import Table
 from tinymagic.local.limits import Limits
+from tinymagic.local.records import TokenRecord
 from tinymagic.local.services.datasource_changes import DataSourceChanges
 from tinymagic.local.services.datasources import DataSourcesService
 from tinymagic.local.services.deletions import Deletions
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tinymagic.local.catalog import DataSourceRecord
+    from tinymagic.local.records import DataSourceRecord
 
 ROWS = 20_000
 ROUNDS = 6

@@ -14,13 +14,14 @@ import requests
 import uvicorn
 
 from tinymagic.local.app import create_app
-from tinymagic.local.catalog import Catalog, DataSourceRecord
+from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import Engine
 from tinymagic.local.events.event_bodies import EventBody, read_events
 from tinymagic.local.events.event_writer import EventTable, EventWriter, Written
 from tinymagic.local.files.spool import Spool
 from tinymagic.local.ingest.loader import Loader, Table, quarantine_definition
 from tinymagic.local.limits import Limits
+from tinymagic.local.records import DataSourceRecord
 from tinymagic.local.tables.schema import parse_schema
 
 if TYPE_CHECKING:

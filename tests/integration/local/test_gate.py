@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tinymagic.local.access.permissions import Access
-from tinymagic.local.catalog import Catalog, DataSourceRecord, TokenRecord, new_id
+from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import Engine
 from tinymagic.local.errors import ApiError
 from tinymagic.local.limits import Limits
+from tinymagic.local.records import DataSourceRecord, TokenRecord, new_id
 from tinymagic.local.services import Services
 from tinymagic.local.services.query import QueryRequest
 from tinymagic.local.sql.gate import SqlGate

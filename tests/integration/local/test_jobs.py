@@ -19,8 +19,9 @@ import requests
 
 from tinymagic import local
 from tinymagic.local.access.permissions import Access
-from tinymagic.local.catalog import Catalog, JobRecord, TokenRecord, User, Workspace
+from tinymagic.local.catalog import Catalog
 from tinymagic.local.errors import BadRequest, NotFound
+from tinymagic.local.records import JobRecord, TokenRecord, User, Workspace
 from tinymagic.local.services.jobs import KEPT_HOURS, LISTED, WORKERS, JobsService
 
 if TYPE_CHECKING:

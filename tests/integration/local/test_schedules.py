@@ -15,9 +15,10 @@ import requests
 
 from tinymagic import local
 from tinymagic.local.access.permissions import Access
-from tinymagic.local.catalog import Catalog, TokenRecord
+from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import Engine
 from tinymagic.local.limits import Limits
+from tinymagic.local.records import TokenRecord
 from tinymagic.local.services import Services
 from tinymagic.local.tables.definition import define_table, read_schema
 

@@ -11,8 +11,9 @@ import uuid
 
 import pytest
 
-from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
+from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import Engine, EngineError, quote_string
+from tinymagic.local.records import DataSourceRecord, Workspace
 from tinymagic.local.service_datasources.log import MOST_CHARACTERS, ServiceLog
 from tinymagic.local.service_datasources.tables import TABLES
 

@@ -6,7 +6,8 @@ import sqlite3
 
 import pytest
 
-from tinymagic.local.catalog import SCHEMA_VERSION, Catalog, DataSourceRecord, NameTaken, TokenRecord, Workspace
+from tinymagic.local.catalog import SCHEMA_VERSION, Catalog, NameTaken
+from tinymagic.local.records import DataSourceRecord, TokenRecord, Workspace
 
 VERSION_1 = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tinymagic.local.catalog import Catalog, Node, PipeRecord, Workspace
+from tinymagic.local.catalog import Catalog
 from tinymagic.local.cron import CronError, read_cron
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.records import Node, PipeRecord, Workspace
 from tinymagic.local.services.schedules import Schedules, schedule_object
 
 

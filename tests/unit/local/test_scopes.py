@@ -6,8 +6,8 @@ import pytest
 
 from tinymagic.local.access.permissions import Access
 from tinymagic.local.access.scopes import GIVEN_SCOPES, JWT_SCOPES, ScopeError, check_scope, parse_scope, print_scope
-from tinymagic.local.catalog import TokenRecord, Workspace
 from tinymagic.local.errors import Forbidden
+from tinymagic.local.records import TokenRecord, Workspace
 
 NAMES = {"t_1": "events", "t_2": "other", "t_3": "top", "t_4": "free"}
 

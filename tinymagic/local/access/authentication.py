@@ -18,8 +18,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from tinymagic.local.access import jwt, jwt_claims
-from tinymagic.local.catalog import DataSourceRecord, PipeRecord, TokenRecord, Workspace
 from tinymagic.local.errors import Forbidden
+from tinymagic.local.records import DataSourceRecord, PipeRecord, TokenRecord, Workspace
 
 from .permissions import Access
 from .scopes import ScopeError

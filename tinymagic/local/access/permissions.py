@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from tinymagic.local.catalog import TokenRecord, Workspace
+    from tinymagic.local.records import TokenRecord, Workspace
 
 
 @dataclass(frozen=True)

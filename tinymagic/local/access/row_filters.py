@@ -16,8 +16,8 @@ from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.sql.expressions import Expressions
 
 if TYPE_CHECKING:
-    from tinymagic.local.catalog import Workspace
     from tinymagic.local.engine import Engine
+    from tinymagic.local.records import Workspace
     from tinymagic.local.sql.gate import SqlGate
 
 TOKENS_PAGE = "/api-reference/token-api"

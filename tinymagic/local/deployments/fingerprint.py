@@ -12,8 +12,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinymagic.local.catalog import DataSourceRecord, PipeRecord
     from tinymagic.local.datafiles.model import ConnectionFile, DatasourceFile, PipeFile
+    from tinymagic.local.records import DataSourceRecord, PipeRecord
 
 #: Where values are that say only where something stands in the file.
 _PLACES = ("file", "lines", "line", "sql_line", "position")

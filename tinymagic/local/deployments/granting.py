@@ -13,7 +13,7 @@ from .plan import TokenChange
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tinymagic.local.catalog import TokenRecord
+    from tinymagic.local.records import TokenRecord
 
     from .plan import Plan
 

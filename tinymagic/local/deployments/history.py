@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import DeploymentRecord
 from tinymagic.local.errors import NotFound
+from tinymagic.local.records import DeploymentRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinymagic.local.catalog import Catalog, Workspace
+    from tinymagic.local.catalog import Catalog
+    from tinymagic.local.records import Workspace
 
     from .plan import Plan
 

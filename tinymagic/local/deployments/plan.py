@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.local.catalog import ConnectionRecord, DataSourceRecord, PipeRecord
     from tinymagic.local.datafiles.model import DatasourceFile, PipeFile
     from tinymagic.local.engine import Setting
+    from tinymagic.local.records import ConnectionRecord, DataSourceRecord, PipeRecord
 
     from .evolution import Evolution
 

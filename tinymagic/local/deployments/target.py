@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import DataSourceRecord, PipeRecord, new_id
 from tinymagic.local.errors import ApiError
 from tinymagic.local.pipes.definitions import check_pipe_name, read_nodes
+from tinymagic.local.records import DataSourceRecord, PipeRecord, new_id
 from tinymagic.local.tables.definition import define_table, index_definition
 from tinymagic.local.tables.schema import parse_schema, print_schema
 
@@ -20,8 +20,8 @@ from .project import columns_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.local.catalog import Workspace
     from tinymagic.local.datafiles.model import DatasourceFile, NodeFile, PipeFile
+    from tinymagic.local.records import Workspace
     from tinymagic.local.sql.expressions import Expressions
     from tinymagic.local.tables.definition import TableDefinition
 

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tinymagic.local.catalog import DataSourceRecord
     from tinymagic.local.engine import Engine
     from tinymagic.local.files.spool import Spool
     from tinymagic.local.ingest.loader import Loader, Table
+    from tinymagic.local.records import DataSourceRecord
     from tinymagic.local.tables.schema import Column
 
     from .event_bodies import EventBody

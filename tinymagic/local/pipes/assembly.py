@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Node, PipeRecord, Workspace
     from tinymagic.local.engine import Setting
+    from tinymagic.local.records import Node, PipeRecord, Workspace
     from tinymagic.local.service_datasources.log import ServiceLog
     from tinymagic.local.sql.gate import SqlGate
     from tinymagic.local.sql.secret_guard import SecretGuard

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import new_id
+from tinymagic.local.records import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.local.catalog import Node, PipeRecord
+    from tinymagic.local.records import Node, PipeRecord
 
 
 def copied_pipe(pipe: PipeRecord, branch_id: str, ids: Mapping[str, str]) -> PipeRecord:

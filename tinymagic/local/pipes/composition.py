@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Catalog, Node, PipeRecord, Workspace
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.engine import Engine
+    from tinymagic.local.records import Node, PipeRecord, Workspace
     from tinymagic.local.service_datasources.log import ServiceLog
     from tinymagic.local.sql.gate import SqlGate
     from tinymagic.local.sql.tree import TableName

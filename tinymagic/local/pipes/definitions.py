@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import Node, new_id, now
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.records import Node, new_id, now
 from tinymagic.names import name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tinymagic.local.catalog import PipeRecord
+    from tinymagic.local.records import PipeRecord
 
 PIPES_PAGE = "/api-reference/pipe-api.html"
 

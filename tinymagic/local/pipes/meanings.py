@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tinymagic.local.catalog import DataSourceRecord, PipeRecord
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.records import DataSourceRecord, PipeRecord
 from tinymagic.local.service_datasources.tables import ORGANIZATION, TINYBIRD
 from tinymagic.local.sql.gate import QUERY_PAGE
 from tinymagic.names import QUARANTINE_SUFFIX
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Catalog, Node, Workspace
+    from tinymagic.local.catalog import Catalog
+    from tinymagic.local.records import Node, Workspace
     from tinymagic.local.service_datasources.log import ServiceLog
     from tinymagic.local.sql.tree import TableName
 

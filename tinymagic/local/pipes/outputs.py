@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Node, PipeRecord, Workspace
+    from tinymagic.local.records import Node, PipeRecord, Workspace
 
 
 class Output(Protocol):

@@ -24,7 +24,7 @@ from .reading import BODY_BYTES, form_fields, joined, template_values, url_param
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from tinymagic.local.catalog import JobRecord, PipeRecord
+    from tinymagic.local.records import JobRecord, PipeRecord
     from tinymagic.local.services import Services
 
 

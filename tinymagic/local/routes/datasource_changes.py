@@ -14,7 +14,7 @@ from tinymagic.local.http import base_url, form_parameters, in_thread, in_thread
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from tinymagic.local.catalog import JobRecord
+    from tinymagic.local.records import JobRecord
     from tinymagic.local.services import Services
 
 

@@ -19,8 +19,8 @@ from .uploads import Received, receive
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from tinymagic.local.catalog import JobRecord
     from tinymagic.local.limits import Limits
+    from tinymagic.local.records import JobRecord
     from tinymagic.local.services import Services
     from tinymagic.local.services.datasources import DataSourcesService
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from tinymagic.local.catalog import JobRecord
+    from tinymagic.local.records import JobRecord
     from tinymagic.local.services.jobs import JobsService
 
 _FILTERS = ("kind", "status", "pipe_id", "pipe_name", "created_after", "created_before")

@@ -19,7 +19,7 @@ from .materializations import shown_extra
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from tinymagic.local.catalog import PipeRecord
+    from tinymagic.local.records import PipeRecord
     from tinymagic.local.services import Services
 
 #: Parameters of a request that are no fields of a node's output.

@@ -11,11 +11,12 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import NameTaken, Workspace, new_id
+from tinymagic.local.catalog import NameTaken
 from tinymagic.local.engine import quote_identifier, quote_string
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.ingest.loader import Table
 from tinymagic.local.pipes.branching import copied_pipe
+from tinymagic.local.records import Workspace, new_id
 
 from .datasources import PENDING, SHARED_WITH
 from .workspaces import DATABASE_PREFIX, WORKSPACES_PAGE, WorkspacesService, check_name, require_admin
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Catalog, DataSourceRecord, JobRecord
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.engine import Engine
+    from tinymagic.local.records import DataSourceRecord, JobRecord
 
     from .datasources import DataSourcesService
     from .jobs import JobsService

@@ -17,8 +17,9 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import ConnectionRecord, NameTaken, new_id
+from tinymagic.local.catalog import NameTaken
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
+from tinymagic.local.records import ConnectionRecord, new_id
 from tinymagic.local.secret_box import SecretUnreadable
 from tinymagic.local.sinks.buckets import checked_endpoint
 from tinymagic.local.sinks.settings import SINKS_PAGE
@@ -28,7 +29,8 @@ from tinymagic.names import NAME_RE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tinymagic.local.catalog import Catalog, PipeRecord, Workspace
+    from tinymagic.local.catalog import Catalog
+    from tinymagic.local.records import PipeRecord, Workspace
     from tinymagic.local.secret_box import SecretBox
 
     from .variables import VariablesService

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import now
 from tinymagic.local.errors import BadRequest, NotFound
 from tinymagic.local.pipes.definitions import PIPES_PAGE
+from tinymagic.local.records import now
 
 from .copy_runs import Source, said_for_copies
 from .schedules import schedule_object
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import DataSourceRecord, JobRecord, Node, PipeRecord, Workspace
     from tinymagic.local.pipes.assembly import Composed
     from tinymagic.local.pipes.composition import Composer
+    from tinymagic.local.records import DataSourceRecord, JobRecord, Node, PipeRecord, Workspace
 
     from .copy_runs import CopyRuns
     from .datasources import DataSourcesService

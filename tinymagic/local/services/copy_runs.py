@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import DataSourceRecord, JobRecord, PipeRecord, Workspace
     from tinymagic.local.engine import Engine, Setting
     from tinymagic.local.pipes.assembly import Composed
     from tinymagic.local.pipes.composition import Composer
+    from tinymagic.local.records import DataSourceRecord, JobRecord, PipeRecord, Workspace
     from tinymagic.local.service_datasources.log import ServiceLog
 
     from .datasources import DataSourcesService

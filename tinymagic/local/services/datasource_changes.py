@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import DataSourceRecord, Workspace
+    from tinymagic.local.records import DataSourceRecord, Workspace
     from tinymagic.local.tables.alteration import Alteration
 
     from .datasources import DataSourcesService

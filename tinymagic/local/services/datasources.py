@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import DataSourceRecord, NameTaken, new_id
+from tinymagic.local.catalog import NameTaken
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.files.file_reading import FileReader
@@ -27,6 +27,7 @@ from tinymagic.local.files.spool import Spool
 from tinymagic.local.ingest.imports import DATASOURCES_PAGE, not_imported, plain_reason
 from tinymagic.local.ingest.loader import OWN_SQL_SETTINGS, Loader, Table, quarantine_definition, staging_table
 from tinymagic.local.locks import SharedLocks
+from tinymagic.local.records import DataSourceRecord, new_id
 from tinymagic.local.sql.expressions import Expressions
 from tinymagic.local.tables.definition import MOST_NAME_CHARACTERS, TableDefinition, table_name_problem
 from tinymagic.local.tables.schema import parse_schema, print_schema
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    from tinymagic.local.catalog import Catalog, Workspace
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.engine import Engine
     from tinymagic.local.limits import Limits
+    from tinymagic.local.records import Workspace
     from tinymagic.local.sql.gate import SqlGate
 
 logger = logging.getLogger("tinymagic.local")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import DataSourceRecord, JobRecord, Workspace
+    from tinymagic.local.records import DataSourceRecord, JobRecord, Workspace
 
     from .datasources import DataSourcesService
     from .jobs import JobsService

@@ -5,16 +5,16 @@ from __future__ import annotations
 import fnmatch
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import DataSourceRecord, PipeRecord
 from tinymagic.local.errors import Conflict
 from tinymagic.local.ingest.imports import DATASOURCES_PAGE
 from tinymagic.local.ingest.loader import Table
+from tinymagic.local.records import DataSourceRecord, PipeRecord
 from tinymagic.names import QUARANTINE_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinymagic.local.catalog import Node, Workspace
+    from tinymagic.local.records import Node, Workspace
 
     from .datasources import DataSourcesService
     from .materialized_views import MaterializedViews

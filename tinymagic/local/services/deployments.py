@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import DeploymentRecord, Workspace
     from tinymagic.local.deployments.plan import Plan
+    from tinymagic.local.records import DeploymentRecord, Workspace
 
     from .pipes import PipesService
     from .populating import Populating

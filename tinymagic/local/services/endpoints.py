@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Node, PipeRecord, Workspace
     from tinymagic.local.pipes.composition import Composer
+    from tinymagic.local.records import Node, PipeRecord, Workspace
 
     from .query import QueryReply, QueryRequest, QueryService
 

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.engine import Engine
     from tinymagic.local.limits import Limits
+    from tinymagic.local.records import DataSourceRecord, Workspace
     from tinymagic.local.tables.schema import Column
 
     from .datasources import DataSourcesService

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import DataSourceRecord, JobRecord, Workspace
     from tinymagic.local.files.file_reading import Layout
+    from tinymagic.local.records import DataSourceRecord, JobRecord, Workspace
 
     from .datasources import DataSourcesService
     from .jobs import JobsService

@@ -25,10 +25,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tinymagic.local.catalog import JobRecord, now
 from tinymagic.local.engine import DiskFull, EngineEnding, EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.ingest.imports import plain_reason
+from tinymagic.local.records import JobRecord, now
 
 from .running_job import COMMITTING, JobCancelled, RunningJob
 
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.engine import Engine
+    from tinymagic.local.records import DataSourceRecord, Workspace
 
 logger = logging.getLogger("tinymagic.local")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import DataSourceRecord
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import BadRequest, Conflict
 from tinymagic.local.flags import flag
@@ -14,6 +13,7 @@ from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.ingest.table import Table, staging_table
 from tinymagic.local.materializing.target_columns import incompatible, target_engine, view_columns
 from tinymagic.local.pipes.definitions import PIPES_PAGE
+from tinymagic.local.records import DataSourceRecord
 from tinymagic.local.tables.definition import define_table
 from tinymagic.local.tables.schema import parse_schema, print_schema
 from tinymagic.local.views.datasource import datafile
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Node, PipeRecord, Workspace
     from tinymagic.local.materializing.view import View
     from tinymagic.local.pipes.assembly import Composed
+    from tinymagic.local.records import Node, PipeRecord, Workspace
 
     from .datasources import DataSourcesService
     from .materialized_views import MaterializedViews

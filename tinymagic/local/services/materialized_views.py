@@ -11,8 +11,6 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import DataSourceRecord, PipeRecord, VariableRecord
-from tinymagic.local.catalog import Workspace as WorkspaceRecord
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.ingest.imports import plain_reason
@@ -20,6 +18,8 @@ from tinymagic.local.ingest.table import STAGING_DATABASE, Table
 from tinymagic.local.materializing.trigger import NoTriggerError, group_keys, mark_trigger, trigger_of
 from tinymagic.local.materializing.view import View
 from tinymagic.local.pipes.definitions import PIPES_PAGE
+from tinymagic.local.records import DataSourceRecord, PipeRecord, VariableRecord
+from tinymagic.local.records import Workspace as WorkspaceRecord
 from tinymagic.local.sql.gate import INTERNAL_PREFIX
 from tinymagic.local.tables.schema import parse_schema
 from tinymagic.local.template import is_template, parameter_metadata
@@ -27,9 +27,9 @@ from tinymagic.local.template import is_template, parameter_metadata
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tinymagic.local.catalog import Node, Workspace
     from tinymagic.local.pipes.assembly import Composed
     from tinymagic.local.pipes.composition import Composer
+    from tinymagic.local.records import Node, Workspace
     from tinymagic.local.sql.gate import SqlGate
     from tinymagic.local.sql.tree import TableName
 

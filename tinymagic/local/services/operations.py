@@ -7,17 +7,17 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import now
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError
+from tinymagic.local.records import now
 
 from .running_job import JobCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tinymagic.local.catalog import DataSourceRecord, Workspace
     from tinymagic.local.ingest.loader import LoadReport
+    from tinymagic.local.records import DataSourceRecord, Workspace
 
 #: What a note says in columns of their own; everything else in it becomes an option.
 _COLUMNS = ("rows", "job_id", "pipe_id", "pipe_name", "written_rows")

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Catalog, Node, PipeRecord, Workspace
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.pipes.composition import Composer
     from tinymagic.local.pipes.definitions import NodeRequest
     from tinymagic.local.pipes.outputs import Output
+    from tinymagic.local.records import Node, PipeRecord, Workspace
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import NameTaken, PipeRecord, new_id, now
+from tinymagic.local.catalog import NameTaken
 from tinymagic.local.datafiles.includes import dedent
 from tinymagic.local.datafiles.model import NodeFile, PipeFile, TokenLine
 from tinymagic.local.datafiles.printing import pipe_text
@@ -29,6 +29,7 @@ from tinymagic.local.pipes.definitions import (
     checked_sql,
     read_nodes,
 )
+from tinymagic.local.records import PipeRecord, new_id, now
 from tinymagic.local.views.pipe import describe, describe_node
 from tinymagic.names import near_names
 
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Catalog, Node, Workspace
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.pipes.composition import Composer
     from tinymagic.local.pipes.outputs import Output
+    from tinymagic.local.records import Node, Workspace
 
 
 class PipesService:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import DataSourceRecord, JobRecord, Node, PipeRecord, Workspace
     from tinymagic.local.materializing.view import View
+    from tinymagic.local.records import DataSourceRecord, JobRecord, Node, PipeRecord, Workspace
 
     from .datasources import DataSourcesService
     from .jobs import JobsService

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Node, PipeRecord
     from tinymagic.local.engine import Engine, Setting
     from tinymagic.local.limits import Limits
     from tinymagic.local.pipes.assembly import Composed
     from tinymagic.local.pipes.composition import Composer
+    from tinymagic.local.records import Node, PipeRecord
     from tinymagic.local.service_datasources.log import ServiceLog
     from tinymagic.local.sql.tree import TableName
 

@@ -7,12 +7,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import now
+from tinymagic.local.records import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tinymagic.local.catalog import JobRecord
+    from tinymagic.local.records import JobRecord
 
 #: Progress is written down at most this often (seconds): each time is a write to disk.
 _PROGRESS_EVERY_S = 0.3

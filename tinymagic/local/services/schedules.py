@@ -21,15 +21,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import PipeRecord, Workspace
 from tinymagic.local.cron import Cron, CronError, read_cron
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.records import PipeRecord, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
-    from tinymagic.local.catalog import Catalog, Node
+    from tinymagic.local.catalog import Catalog
+    from tinymagic.local.records import Node
 
     Run: TypeAlias = Callable[[Workspace, PipeRecord, Node, datetime], None]
 

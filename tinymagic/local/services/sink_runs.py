@@ -14,10 +14,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.catalog import now
 from tinymagic.local.engine import EngineError, quote_identifier, quote_string
 from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.ingest.loader import OWN_SQL_SETTINGS, staging_table
+from tinymagic.local.records import now
 from tinymagic.local.sinks.buckets import key_problem
 from tinymagic.local.sinks.file_names import (
     engine_compression,
@@ -35,10 +35,10 @@ from .sink_targets import Order, SinkTarget, target_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tinymagic.local.catalog import JobRecord, PipeRecord, Workspace
     from tinymagic.local.engine import Engine, ExportSummary, Setting
     from tinymagic.local.pipes.assembly import Composed
     from tinymagic.local.pipes.composition import Composer
+    from tinymagic.local.records import JobRecord, PipeRecord, Workspace
     from tinymagic.local.service_datasources.log import ServiceLog
     from tinymagic.local.sinks.settings import SinkSettings
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import ConnectionRecord, Node, PipeRecord, Workspace
+    from tinymagic.local.records import ConnectionRecord, Node, PipeRecord, Workspace
     from tinymagic.local.sinks.settings import SinkSettings
 
     from .connections import ConnectionsService

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import ConnectionRecord, JobRecord, Node, PipeRecord, Workspace
     from tinymagic.local.pipes.composition import Composer
+    from tinymagic.local.records import ConnectionRecord, JobRecord, Node, PipeRecord, Workspace
 
     from .connections import ConnectionsService
     from .jobs import JobsService

@@ -10,7 +10,8 @@ from tinymagic.local.errors import BadRequest, Conflict, NotFound
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tinymagic.local.catalog import Catalog, DataSourceRecord, PipeRecord, Workspace
+    from tinymagic.local.catalog import Catalog
+    from tinymagic.local.records import DataSourceRecord, PipeRecord, Workspace
 
 _MOST_NAME_CHARACTERS = 100
 _MOST_RESOURCES = 1_000

@@ -17,16 +17,17 @@ from tinymagic.local.access.authentication import WORKSPACE_ADMIN_TOKEN, Authent
 from tinymagic.local.access.permissions import Access, mint_token
 from tinymagic.local.access.row_filters import TOKENS_PAGE, RowFilters
 from tinymagic.local.access.scopes import ADMIN_SCOPES, RESOURCE_SCOPES, print_scope
-from tinymagic.local.catalog import TokenRecord
 from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
+from tinymagic.local.records import TokenRecord
 from tinymagic.local.views import token as token_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tinymagic.local.access.jwt_claims import Claims
-    from tinymagic.local.catalog import Catalog, DataSourceRecord, PipeRecord, Workspace
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.engine import Engine
+    from tinymagic.local.records import DataSourceRecord, PipeRecord, Workspace
     from tinymagic.local.sql.gate import SqlGate
 
 __all__ = ["CREATE_DATASOURCE_TOKEN", "USER_TOKEN", "WORKSPACE_ADMIN_TOKEN", "TokenRequest", "TokensService"]

@@ -10,9 +10,10 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tinymagic.local.catalog import NameTaken, VariableRecord, new_id
+from tinymagic.local.catalog import NameTaken
 from tinymagic.local.errors import BadRequest, Forbidden, NotFound
 from tinymagic.local.pipes.assembly import Secrets
+from tinymagic.local.records import VariableRecord, new_id
 from tinymagic.local.secret_box import SecretUnreadable
 from tinymagic.local.secret_text import SecretText
 from tinymagic.local.template.secrets import secrets_used
@@ -20,7 +21,8 @@ from tinymagic.names import NAME_RE
 
 if TYPE_CHECKING:
     from tinymagic.local.access.permissions import Access
-    from tinymagic.local.catalog import Catalog, Workspace
+    from tinymagic.local.catalog import Catalog
+    from tinymagic.local.records import Workspace
     from tinymagic.local.secret_box import SecretBox
 
 #: Names of resources by the variable that they use.

@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.access.permissions import mint_token
-from tinymagic.local.catalog import NameTaken, TokenRecord, User, Workspace
+from tinymagic.local.catalog import NameTaken
 from tinymagic.local.engine import EngineError, quote_identifier, quote_string
 from tinymagic.local.errors import ApiError, BadRequest, Conflict, Forbidden, NotFound
 from tinymagic.local.members import changed_members
+from tinymagic.local.records import TokenRecord, User, Workspace
 from tinymagic.local.views.workspace import ORGANIZATION_NAME, describe, organization, organization_id
 from tinymagic.names import name_problem
 

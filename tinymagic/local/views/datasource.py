@@ -12,7 +12,7 @@ from tinymagic.names import QUARANTINE_SUFFIX
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tinymagic.local.catalog import DataSourceRecord
+    from tinymagic.local.records import DataSourceRecord
 
 
 def describe(record: DataSourceRecord, sizes: Mapping[str, tuple[int, int]], *, whole: bool = False) -> dict[str, Any]:

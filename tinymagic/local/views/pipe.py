@@ -9,7 +9,7 @@ from tinymagic.local.template import TemplateError, parameter_metadata
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tinymagic.local.catalog import Node, PipeRecord
+    from tinymagic.local.records import Node, PipeRecord
 
 
 def describe(

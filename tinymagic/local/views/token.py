@@ -9,7 +9,7 @@ from tinymagic.local.access.scopes import print_scope
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.local.catalog import TokenRecord
+    from tinymagic.local.records import TokenRecord
 
 
 def describe(record: TokenRecord, names: Mapping[str, str], *, secret: bool) -> dict[str, Any]:

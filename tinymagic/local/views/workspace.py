@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinymagic.local.catalog import User, Workspace
+    from tinymagic.local.records import User, Workspace
 
 #: What the one organization of this server is called.
 ORGANIZATION_NAME = "Tinybird Local"

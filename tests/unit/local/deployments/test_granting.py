@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinymagic.local.catalog import TokenRecord
 from tinymagic.local.deployments.granting import token_changes
+from tinymagic.local.records import TokenRecord
 
 READ = ("DATASOURCES:READ", "t_1", "")
 APPEND = ("DATASOURCES:APPEND", "t_1", "")

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.access.permissions import mint_token
 from tinymagic.local.access.row_filters import RowFilters
-from tinymagic.local.catalog import TokenRecord
 from tinymagic.local.deployments.granting import tags_of, token_changes, wanted_grants
 from tinymagic.local.deployments.problems import Problem
 from tinymagic.local.errors import ApiError
+from tinymagic.local.records import TokenRecord
 from tinymagic.local.services.tokens import is_lasting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.local.catalog import Workspace
     from tinymagic.local.deployments.plan import Plan, TokenChange
     from tinymagic.local.deployments.project import Project
+    from tinymagic.local.records import Workspace
 
     from .planning import Planning
     from .trial import Surroundings, Trial

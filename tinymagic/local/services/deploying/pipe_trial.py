@@ -16,10 +16,10 @@ from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.names import QUARANTINE_SUFFIX
 
 if TYPE_CHECKING:
-    from tinymagic.local.catalog import Node, PipeRecord, Workspace
     from tinymagic.local.datafiles.model import NodeFile
     from tinymagic.local.deployments.plan import Plan
     from tinymagic.local.deployments.project import Project
+    from tinymagic.local.records import Node, PipeRecord, Workspace
 
     from .trial import Surroundings, Trial
 

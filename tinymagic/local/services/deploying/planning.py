@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tinymagic.local.catalog import Node, PipeRecord, new_id
 from tinymagic.local.deployments.evolution import EvolutionError
 from tinymagic.local.deployments.fingerprint import PATH
 from tinymagic.local.deployments.plan import Filling, Plan, PlannedDataSource
@@ -25,6 +24,7 @@ from tinymagic.local.engine import EngineError, quote_identifier
 from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.ingest.settings import INSERT_SETTINGS, OWN_SQL_SETTINGS
+from tinymagic.local.records import Node, PipeRecord, new_id
 from tinymagic.local.sql.expressions import Expressions
 from tinymagic.local.tables.schema import parse_schema
 from tinymagic.local.tables.sizes import table_sizes
@@ -34,9 +34,9 @@ from .pipe_trial import PipeTrial
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinymagic.local.catalog import Workspace
     from tinymagic.local.datafiles.model import DatasourceFile
     from tinymagic.local.deployments.project import Project
+    from tinymagic.local.records import Workspace
 
     from .trial import Surroundings, Trial
 

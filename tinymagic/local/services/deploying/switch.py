@@ -30,9 +30,10 @@ from tinymagic.local.tables.schema import parse_schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tinymagic.local.catalog import Catalog, DataSourceRecord, Workspace
+    from tinymagic.local.catalog import Catalog
     from tinymagic.local.deployments.plan import Filling, Plan, PlannedDataSource
     from tinymagic.local.engine import Engine
+    from tinymagic.local.records import DataSourceRecord, Workspace
     from tinymagic.local.services.datasources import DataSourcesService
     from tinymagic.local.services.operations import OperationsLog
 

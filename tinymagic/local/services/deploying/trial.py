@@ -35,10 +35,10 @@ from tinymagic.local.tables.schema import parse_schema
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from tinymagic.local.catalog import DataSourceRecord, Workspace
     from tinymagic.local.engine import Engine
     from tinymagic.local.limits import Limits
     from tinymagic.local.pipes.outputs import Output
+    from tinymagic.local.records import DataSourceRecord, Workspace
     from tinymagic.local.secret_box import SecretBox
     from tinymagic.local.service_datasources.log import ServiceLog
     from tinymagic.local.services.variables import VariablesService
