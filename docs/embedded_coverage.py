@@ -49,6 +49,10 @@ OPERATIONS: dict[str, str] = {
         POST /v0/datasources/{name}/start
         POST /v0/datasources/{name}/stop
         GET /v0/connectors
+        POST /v0/connectors
+        GET /v0/connectors/{connection}
+        PUT /v0/connectors/{connection}
+        DELETE /v0/connectors/{connection}
     """,
     "Events": "POST /v0/events",
     "Analyze": "POST /v0/analyze",
@@ -126,18 +130,16 @@ OPERATIONS: dict[str, str] = {
         POST /v0/pipes/{pipe}/nodes/{node}/endpoint
         DELETE /v0/pipes/{pipe}/nodes/{node}/endpoint
         PUT /v0/pipes/{pipe}/endpoint
-        GET /v0/pipes/{pipe}.json
-        POST /v0/pipes/{pipe}.json
-        GET /v0/pipes/{pipe}.csv
-        GET /v0/pipes/{pipe}.csvwithnames
-        GET /v0/pipes/{pipe}.ndjson
-        GET /v0/pipes/{pipe}.parquet
-        GET /v0/pipes/{pipe}.prometheus
+        GET /v0/pipes/{pipe}.{extension}
+        POST /v0/pipes/{pipe}.{extension}
         GET /v0/pipes/openapi.json
         GET /v0/pipes/{pipe}/openapi.json
         GET /endpoint/{pipe}
         GET /v0/pipes/{pipe}/explain
+        POST /v0/pipes/{pipe}/explain
         GET /v0/pipes/{pipe}/nodes/{node}/explain
+        POST /v0/pipes/{pipe}/nodes/{node}/explain
+        GET /examples/query.http
         GET /v0/pipes/{pipe}/nodes/{node}/analysis
         POST /v0/pipes/{pipe}/nodes/{node}/materialization
         DELETE /v0/pipes/{pipe}/nodes/{node}/materialization
@@ -153,12 +155,11 @@ OPERATIONS: dict[str, str] = {
     """,
     "Sink Pipes": """
         POST /v0/pipes/{pipe}/nodes/{node}/sink
+        PUT /v0/pipes/{pipe}/nodes/{node}/sink
         DELETE /v0/pipes/{pipe}/nodes/{node}/sink
         POST /v0/pipes/{pipe}/sink
-        GET /v0/integrations/s3/settings
-        GET /v0/integrations/s3/policies/trust-policy
-        GET /v0/integrations/s3/policies/write-access-policy
-        GET /v0/integrations/{service}/policies/read-access-policy
+        GET /v0/integrations/{service}/settings
+        GET /v0/integrations/{service}/policies/{policy}
         GET /v0/datasources-bigquery-credentials
     """,
     "Environment Variables": """
@@ -167,12 +168,19 @@ OPERATIONS: dict[str, str] = {
         GET /v0/variables/{name}
         PUT /v0/variables/{name}
         DELETE /v0/variables/{name}
+        GET /v1/variables
+        POST /v1/variables
+        GET /v1/variables/{name}
+        PUT /v1/variables/{name}
+        DELETE /v1/variables/{name}
     """,
     "Deployments": """
         POST /v1/build
         POST /v1/deploy
         GET /v1/deployments
         GET /v1/deployments/{id}
+        DELETE /v1/deployments/{id}
+        POST /v1/deployments/{id}/set-live
     """,
 }
 
@@ -186,8 +194,9 @@ REFUSED: dict[str, str] = dict.fromkeys(
         "POST /v0/datasources/{name}/start",
         "POST /v0/datasources/{name}/stop",
     ),
-    "answers 404: the embedded Tinybird has no connectors",
+    "answers 404: nothing feeds Data Sources from elsewhere here",
 )
+REFUSED["DELETE /v0/pipes/{pipe}/nodes/{node}/stream"] = "answers 404: there are no streams"
 
 HEAD = """# What the embedded Tinybird can do
 

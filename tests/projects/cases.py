@@ -57,7 +57,7 @@ ROLLUPS = [
     (
         "ecommerce",
         "SELECT sku, sum(units), uniqExactMerge(buyers) FROM sales_per_day GROUP BY ALL ORDER BY ALL",
-        "SELECT sku, sum(n), uniqExact(customer_id) FROM orders ARRAY JOIN skus AS sku, quantities AS n GROUP BY 1 ORDER BY 1",  # noqa: E501
+        "SELECT sku, sum(n), uniqExact(customer_id) FROM orders ARRAY JOIN skus AS sku, quantities n GROUP BY 1 ORDER BY 1",
     ),
     (
         "iot",

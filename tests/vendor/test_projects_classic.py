@@ -118,7 +118,8 @@ def test_pipe_data(pushed: dict[str, Any]) -> None:
     rows = json.loads(tb("pipe", "data", "top_by", "--n", "2", "--format", "json"))["data"]
     assert len(rows) == 2
     assert "aggregate must be" in tb("pipe", "data", "top_by", "--aggregate", "any", code=None)
-    assert str(max(row["points"] for row in DATA["leaderboard"]["scores"])) in tb("sql", "SELECT max(best) FROM leaderboard")
+    most = max(row["points"] for row in DATA["leaderboard"]["scores"])
+    assert str(most) in tb("sql", "SELECT max(best) FROM leaderboard")
 
 
 def test_changed_endpoint_is_checked_and_pushed(pushed: dict[str, Any], server: Any) -> None:

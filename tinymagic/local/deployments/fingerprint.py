@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Where values are that say only where something stands in the file.
 _PLACES = ("file", "lines", "line", "sql_line", "position")
 
+#: Settings of a copy that mean the same as none; a datafile that the server writes leaves them out.
+_USUAL = (("mode", "append"), ("copy_schedule", "@on-demand"))
+
 #: Keys of a node's output that are changed by running it, not by defining it.
 _RUNNING = ("paused", "populated", "waiting")
 
@@ -27,8 +30,12 @@ PATH = "path"
 
 
 def of_file(file: DatasourceFile | PipeFile | ConnectionFile) -> str:
-    """Return a digest of what a datafile says."""
-    return _digest(_without_places(asdict(file)))
+    """Return a digest of what a datafile says; what it says about a copy that is so anyway does not count."""
+    said = _without_places(asdict(file))
+    for node in said.get("nodes", []):
+        if node["type"] == "copy":
+            node["settings"] = {key: value for key, value in node["settings"].items() if (key, value) not in _USUAL}
+    return _digest(said)
 
 
 def of_datasource(record: DataSourceRecord) -> str:

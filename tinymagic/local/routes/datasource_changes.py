@@ -105,7 +105,7 @@ async def no_connector(request: Request, access: Access) -> Response:
     """Answer for what only Data Sources with a connector have; there are none here."""
     services: Services = request.app.state.services
     record = await in_thread(services.datasources.record, access.workspace, request.path_params["name"])
-    raise NotFound(f"Data Source {record.name!r} has no connector. The embedded Tinybird has no connectors.")
+    raise NotFound(f"Data Source {record.name!r} has no connector that runs: nothing feeds Data Sources from elsewhere here.")
 
 
 async def _asked(request: Request) -> tuple[Services, dict[str, str]]:
