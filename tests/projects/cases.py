@@ -57,11 +57,17 @@ ROLLUPS = [
     (
         "ecommerce",
         "SELECT sku, sum(units), uniqExactMerge(buyers) FROM sales_per_day GROUP BY ALL ORDER BY ALL",
-        "SELECT sku, sum(n), uniqExact(customer_id) FROM orders ARRAY JOIN skus AS sku, quantities n GROUP BY 1 ORDER BY 1",
+        (
+            "SELECT sku, sum(n), uniqExact(customer_id) "
+            "FROM orders ARRAY JOIN skus AS sku, quantities AS n GROUP BY 1 ORDER BY 1"
+        ),
     ),
     (
         "iot",
-        "SELECT site, metric, countMerge(readings), min(low), max(high) FROM readings_per_hour GROUP BY ALL ORDER BY ALL",
+        (
+            "SELECT site, metric, countMerge(readings), min(low), max(high) "
+            "FROM readings_per_hour GROUP BY ALL ORDER BY ALL"
+        ),
         "SELECT site, metric, count(), min(value), max(value) FROM readings GROUP BY ALL ORDER BY ALL",
     ),
     (

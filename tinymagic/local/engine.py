@@ -49,6 +49,11 @@ ENGINE_DATABASES = ("system", "information_schema", "INFORMATION_SCHEMA", "defau
 #: "unknown identifier"; the service says where the syntax error is.
 _USER_SQL_SETTINGS: dict[str, Setting] = {"implicit_select": 0, "max_query_size": 16_000_000}
 
+#: How statements begin that define tables, and what they need: whatever a schema asks for is let through that only
+#: performance speaks against.
+_DEFINING = ("CREATE TABLE", "ALTER TABLE")
+_DEFINING_SETTINGS: dict[str, Setting] = {"allow_suspicious_low_cardinality_types": 1}
+
 #: How the ``log_comment`` of every connection begins that runs text of users.
 _READER = "reader-"
 
@@ -346,7 +351,8 @@ class Engine:
         Raises:
             EngineError: anything the engine says.
         """
-        with self._session(database, dict(settings or {})) as connection:
+        chosen = {**_DEFINING_SETTINGS, **(settings or {})} if sql.startswith(_DEFINING) else dict(settings or {})
+        with self._session(database, chosen) as connection:
             data: bytes = self._run(connection, sql, output_format, parameters).bytes()
             return data
 

@@ -11,7 +11,6 @@ import json
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl
 
 import anyio
 import anyio.to_thread
@@ -141,41 +140,24 @@ async def read_body(request: Request, limit_bytes: int | None) -> bytes:
     return b"".join(chunks)
 
 
-async def form_parameters(request: Request, limit_bytes: int = 1_000_000) -> dict[str, str]:
-    """Return the parameters of the query string and of a form or JSON body; those of the body win. Values are text.
-
-    Raises:
-        BadRequest: the body is neither.
-        PayloadTooLarge: it is longer than *limit_bytes*.
-    """
-    parameters = dict(request.query_params)
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await read_body(request, limit_bytes)
-    if content_type == "multipart/form-data":
-        return {**parameters, **dict(await multipart_fields(request, body))}
-    if not body.strip():
-        return parameters
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"The body is not UTF-8: {error}.") from error
-    if content_type == "application/json" or text.lstrip().startswith("{"):
-        found = json_object(text)
-        return {**parameters, **{name: _as_text(value) for name, value in found.items() if value is not None}}
-    try:
-        return {**parameters, **dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000))}
-    except ValueError as error:
-        raise BadRequest(f"The body is not a form: {error}.") from error
+def media_type(request: Request) -> str:
+    """Return the content type in lower case, without what follows a semicolon; empty when there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def multipart_fields(request: Request, body: bytes) -> list[tuple[str, str]]:
     """Return the fields of a multipart *body* that has been read, within its limit; files are left out."""
+    async with with_body(request, body).form(max_files=1, max_fields=100) as form:
+        return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+
+
+def with_body(request: Request, body: bytes) -> Request:
+    """Return the request as if its *body*, which has been read, were still to be read: Starlette takes it apart."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    async with Request(request.scope, receive).form(max_files=1, max_fields=100) as form:
-        return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    return Request(request.scope, receive)
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
@@ -195,12 +177,6 @@ def json_object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadRequest("The body must be a JSON object.")
     return found
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def check_length(request: Request, limit_bytes: int | None) -> None:

@@ -619,3 +619,16 @@ class TestReadAndDelete:
         reply = api.get(f"{PATH}/nothing_here")
         assert reply.status_code == 404
         assert json.loads(reply.content)["error"]
+
+
+def test_low_cardinality_of_any_type(api):
+    """LowCardinality of numbers, which the engine advises against, is let through: made, filled, altered."""
+    schema = "id LowCardinality(Int32), at LowCardinality(DateTime)"
+    parameters = {"name": "ds_low", "schema": schema, "engine": "MergeTree", "engine_sorting_key": "id"}
+    assert api.post("/v0/datasources", params=parameters).status_code == 200
+    wider = {"schema": f"{schema}, n LowCardinality(Nullable(Int8))"}
+    assert api.post("/v0/datasources/ds_low/alter", data=wider).status_code == 200
+    rows = '{"id": 1, "at": "2026-01-01 00:00:00", "n": 2}\n{"id": "x", "at": "2026-01-01 00:00:00"}'
+    reply = api.post("/v0/events", params={"name": "ds_low", "wait": "true"}, data=rows)
+    assert reply.json() == {"successful_rows": 1, "quarantined_rows": 1}
+    assert api.sql("SELECT id, n FROM ds_low FORMAT CSV").text == "1,2\n"

@@ -40,6 +40,7 @@ VALUES = [
 PLACES = {
     "condition": "SELECT count() AS c FROM numbers(3) WHERE toString(number) = {{String(x)}}",
     "column": "SELECT {{String(x)}} AS c",
+    "described": "DESCRIBE TABLE (SELECT {{String(x)}} AS c)",
     "no alias": "SELECT {{String(x)}}",
     "twice": "SELECT {{String(x)}} AS a, {{String(x)}} AS b",
     "next to a quote": "SELECT {{String(x)}}'z' AS c",

@@ -424,3 +424,31 @@ class TestRights:
         made(api, name, {"name": "n", "sql": "SELECT 1 AS a"})
         token = api.post("/v0/tokens", params={"name": name, "scope": f"PIPES:DROP:{name}"}).json()["token"]
         assert api.request("DELETE", f"/v0/pipes/{name}", token=token).status_code == 204
+
+
+class TestOlderSql:
+    """What people wrote for engines that were less strict."""
+
+    @pytest.mark.parametrize(
+        ("q", "expected"),
+        [
+            (
+                "SELECT runningDifference(id) AS d FROM (SELECT id FROM pipes_events WHERE id < 3 ORDER BY id)",
+                [[0], [1], [1]],
+            ),
+            (
+                "SELECT neighbor(id, 1) AS n FROM (SELECT id FROM pipes_events WHERE id < 3 ORDER BY id)",
+                [[1], [2], [0]],
+            ),
+            (
+                "SELECT id FROM pipes_events ANY LEFT JOIN (SELECT id, 1 AS x FROM pipes_events) USING (id) WHERE id = 3",
+                [[3]],
+            ),
+            ("SELECT id, one FROM pipes_events CROSS JOIN (SELECT 1 AS one) WHERE id = 3", [[3, 1]]),
+        ],
+    )
+    def test_in_pipes_and_queries(self, api, name, q, expected):
+        """It runs, by itself and as a node."""
+        assert rows(api, q) == expected
+        made(api, name, {"name": "n", "sql": q, "type": "endpoint"})
+        assert rows(api, f"SELECT * FROM {name}") == expected

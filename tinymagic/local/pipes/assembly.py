@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 #: More threads than this are no wish but a mistake.
 _MOST_THREADS = 1_024
 
+#: What the engine has become stricter about since people wrote their Pipes.
+_LENIENT_SETTINGS: dict[str, Setting] = {
+    "allow_deprecated_error_prone_window_functions": 1,  # runningDifference, neighbor
+    "joined_subquery_requires_alias": 0,
+}
+
 #: Bytes of a statement with everything in place. A node that reads another one twice doubles it.
 _MOST_BYTES = 500_000
 
@@ -258,7 +264,7 @@ class Assembly:
         """Add what holds for the statement as a whole."""
         filters, hides_table_rows = self._filters(part.tables)
         hides_rows = hides_table_rows or self._hides_rows
-        settings = dict(part.settings)
+        settings = {**_LENIENT_SETTINGS, **part.settings}
         if hides_table_rows:
             self._check_filtered(part)
         if self._hides_rows:

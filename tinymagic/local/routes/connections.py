@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound
+from tinymagic.local.flags import flag
 from tinymagic.local.http import in_thread, json_response
 from tinymagic.local.sinks.settings import SINKS_PAGE
 
-from .forms import flag, parameters, text
+from .forms import parameters, text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -45,7 +46,7 @@ async def create(request: Request, access: Access) -> Response:
     """Add one."""
     asked = await parameters(request)
     name, kind = text(asked, "name"), text(asked, "service")
-    service, dry_run = _service(request), str(asked.get("dry_run", "")).lower() in ("true", "1")
+    service, dry_run = _service(request), flag(asked, "dry_run")
     made = await in_thread(lambda: service.create(access.workspace, name, kind, _settings(asked), dry_run=dry_run))
     return json_response(await in_thread(service.view, access.workspace, made))
 
@@ -61,7 +62,7 @@ async def update(request: Request, access: Access) -> Response:
 
 async def delete(request: Request, access: Access) -> Response:
     """Delete one."""
-    service, name, force = _service(request), request.path_params["connection"], flag(request, "force")
+    service, name, force = _service(request), request.path_params["connection"], flag(request.query_params, "force")
     gone = await in_thread(lambda: service.delete(access.workspace, name, force=force))
     return json_response({"ok": True, "id": gone.id, "name": gone.name})
 

@@ -7,19 +7,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from tinymagic.local.access.permissions import Access, guarded
-from tinymagic.local.errors import BadRequest
-from tinymagic.local.http import (
-    base_url,
-    in_thread,
-    in_thread_to_write,
-    json_object,
-    json_response,
-    multipart_fields,
-    read_body,
-)
+from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
 
-from .forms import parameters
-from .reading import BODY_BYTES, form_fields, joined, template_values, url_parameters
+from .forms import parameters, text, whole_text
+from .reading import call_parameters, template_values
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -48,7 +39,7 @@ async def unset_copy(request: Request, access: Access) -> Response:
 async def run(request: Request, access: Access) -> Response:
     """Start a run."""
     services: Services = request.app.state.services
-    values = template_values(await _values(request))
+    values = template_values(await call_parameters(request))
     pipe, node, job = await in_thread_to_write(services.copies.run, access, request.path_params["pipe"], values)
     described = await in_thread(services.pipes.describe_node, access.workspace, node)
     return json_response({**described, "pipe_id": pipe.id, "pipe_name": pipe.name, "job": _job(request, job)})
@@ -72,30 +63,11 @@ async def cancel(request: Request, access: Access) -> Response:
 async def copy_sql(request: Request, access: Access) -> Response:
     """Copy what the SELECT in the body gives into a Data Source."""
     services: Services = request.app.state.services
-    query = request.query_params
-    body = await read_body(request, BODY_BYTES)
-    sql = body.decode("utf-8", "replace") or query.get("q", "")
-    mode = query.get("_mode") or query.get("mode", "")
-    job = await in_thread_to_write(services.copies.copy_sql, access, sql, query.get("copy_to", ""), mode)
+    asked = await parameters(request, raw="q")
+    sql, target, mode = whole_text(asked, "q"), text(asked, "copy_to"), text(asked, "_mode") or text(asked, "mode")
+    job = await in_thread_to_write(services.copies.copy_sql, access, sql, target, mode)
     view = _job(request, job)
     return json_response({"id": job.id, "job_id": job.id, "job_url": view["job_url"], "job": view})
-
-
-async def _values(request: Request) -> dict[str, Any]:
-    """Return the parameters of URL and body; what is given several times is a list with commas."""
-    found = url_parameters(request)
-    body = await read_body(request, BODY_BYTES)
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind == "application/json" or (not kind and body.lstrip()[:1] == b"{"):
-        found.update(json_object(body) if body.strip() else {})
-    elif kind == "multipart/form-data":
-        found.update(joined(await multipart_fields(request, body)))
-    elif body.strip():
-        try:
-            found.update(form_fields(body.decode()))
-        except UnicodeDecodeError as error:
-            raise BadRequest(f"The body is not UTF-8: {error}.") from error
-    return found
 
 
 async def _whole(request: Request, access: Access, pipe: PipeRecord) -> dict[str, Any]:

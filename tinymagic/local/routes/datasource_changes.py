@@ -9,7 +9,9 @@ from starlette.responses import Response
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound
 from tinymagic.local.flags import flag
-from tinymagic.local.http import base_url, form_parameters, in_thread, in_thread_to_write, json_response
+from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
+
+from .forms import text_parameters
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -105,11 +107,13 @@ async def no_connector(request: Request, access: Access) -> Response:
     """Answer for what only Data Sources with a connector have; there are none here."""
     services: Services = request.app.state.services
     record = await in_thread(services.datasources.record, access.workspace, request.path_params["name"])
-    raise NotFound(f"Data Source {record.name!r} has no connector that runs: nothing feeds Data Sources from elsewhere here.")
+    raise NotFound(
+        f"Data Source {record.name!r} has no connector that runs: nothing feeds Data Sources from elsewhere here."
+    )
 
 
 async def _asked(request: Request) -> tuple[Services, dict[str, str]]:
-    return request.app.state.services, await form_parameters(request)
+    return request.app.state.services, await text_parameters(request)
 
 
 def _deletion_reply(services: Services, job: JobRecord, request: Request) -> dict[str, Any]:

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
 
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.deployments.project import MOST_BYTES, MOST_FILES
 from tinymagic.local.errors import BadRequest
-from tinymagic.local.http import in_thread, in_thread_to_write, json_response, read_body
-
-from .forms import flag
+from tinymagic.local.flags import flag
+from tinymagic.local.http import in_thread, in_thread_to_write, json_response, media_type, read_body, with_body
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Message
 
     from tinymagic.local.services.deployments import DeploymentsService, Outcome
 
@@ -33,7 +31,7 @@ async def build(request: Request, access: Access) -> Response:
     """Build a project."""
     service = _service(request)
     files = await _files(request)
-    outcome = await in_thread_to_write(service.build, access, files, check=flag(request, "check"))
+    outcome = await in_thread_to_write(service.build, access, files, check=flag(request.query_params, "check"))
     if outcome.result == "failed":
         return json_response(_failure(outcome), 400)
     # The command line takes any other word for an error, and nothing new or changed for "no changes".
@@ -48,9 +46,9 @@ async def deploy(request: Request, access: Access) -> Response:
         service.deploy,
         access,
         files,
-        check=flag(request, "check"),
-        auto_promote=flag(request, "auto_promote"),
-        destructive=flag(request, "allow_destructive_operations"),
+        check=flag(request.query_params, "check"),
+        auto_promote=flag(request.query_params, "auto_promote"),
+        destructive=flag(request.query_params, "allow_destructive_operations"),
     )
     reply = {"result": outcome.result, "deployment": outcome.deployment}
     if outcome.result == "failed":
@@ -97,19 +95,14 @@ async def _files(request: Request) -> list[tuple[str, str]]:
     Raises:
         BadRequest: the body is something else, or a file is not UTF-8.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
+    if media_type(request) != "multipart/form-data":
         raise BadRequest("Send the files of the project as multipart/form-data, each with its path as the file name.")
     body = await read_body(request, _MOST_BODY_BYTES)
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
     files = []
     try:
         # One more than there may be, so that the project's own limit says what is the matter.
         limit = MOST_FILES + 2
-        async with Request(request.scope, receive).form(max_files=limit, max_fields=limit) as form:
+        async with with_body(request, body).form(max_files=limit, max_fields=limit) as form:
             for name, value in form.multi_items():
                 if isinstance(value, UploadFile) and not name.startswith(_CONTEXT):
                     files.append((value.filename or "", await value.read()))

@@ -19,21 +19,13 @@ from tinymagic.local.endpoints.extensions import format_of
 from tinymagic.local.endpoints.page import HEADERS, endpoint_page
 from tinymagic.local.errors import BadRequest
 from tinymagic.local.flags import flag
-from tinymagic.local.http import (
-    base_url,
-    compressed,
-    in_thread,
-    json_object,
-    json_response,
-    multipart_fields,
-    read_body,
-    request_facts,
-)
+from tinymagic.local.http import base_url, compressed, in_thread, json_response, request_facts
+from tinymagic.local.pipes.definitions import PIPES_PAGE
 from tinymagic.local.service_datasources.traffic import Traffic
-from tinymagic.local.services.endpoints import PIPES_PAGE
 from tinymagic.local.services.query import QueryReply, QueryRequest
 
-from .reading import BODY_BYTES, answer, form_fields, joined, output_settings, template_values, text_of, url_parameters
+from .forms import whole_text
+from .reading import answer, call_parameters, output_settings, template_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +59,7 @@ async def call(request: Request, access: Access) -> Response:
     """Give the rows of an endpoint in the format of the extension."""
     services = request.app.state.services
     name = request.path_params["pipe"]
-    parameters = await _parameters(request)
+    parameters = await call_parameters(request, documentation=PIPES_PAGE)
     workspace_id = access.workspace.id
     rate = {**services.rates.check("queries", workspace_id), **services.rates.check("queries_of_day", workspace_id)}
     pipe = services.endpoints.find(access, name)
@@ -96,7 +88,7 @@ async def call(request: Request, access: Access) -> Response:
 async def explain(request: Request, access: Access) -> Response:
     """Give the plan of a node, by default the published one."""
     services = request.app.state.services
-    parameters = await _parameters(request)
+    parameters = await call_parameters(request, documentation=PIPES_PAGE)
     query_id = uuid.uuid4().hex
     path = request.path_params
 
@@ -148,34 +140,13 @@ def _described(services: Services, access: Access, name: str) -> Endpoint:
 
 def _asked(request: Request, parameters: Mapping[str, Any], query_id: str) -> QueryRequest:
     return QueryRequest(
-        sql=text_of(parameters, "q"),
+        sql=whole_text(parameters, "q", documentation=PIPES_PAGE),
         parameters=template_values(parameters),
         settings=output_settings(parameters),
         explain=flag(parameters, "explain"),
         method=request.method,
         query_id=query_id,
     )
-
-
-async def _parameters(request: Request) -> dict[str, Any]:
-    """Put the parameters of URL and body together; the body's win."""
-    parameters = url_parameters(request)
-    if request.method != "POST":
-        return parameters
-    body = await read_body(request, BODY_BYTES)
-    if not body.strip():
-        return parameters
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        return {**parameters, **joined(await multipart_fields(request, body))}
-    # The command lines send JSON without saying so.
-    if kind == "application/json" or (kind in ("", "text/plain") and body.lstrip()[:1] == b"{"):
-        # As with URL parameters, "not given" is how a template's default is asked for.
-        return {**parameters, **{name: item for name, item in json_object(body).items() if item is not None}}
-    try:
-        return {**parameters, **form_fields(body.decode())}
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"The body is not UTF-8: {error}.", documentation=PIPES_PAGE) from error
 
 
 ROUTES = [

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinymagic.local.access.permissions import Access, guarded
+from tinymagic.local.flags import flag
 from tinymagic.local.http import base_url, in_thread, json_response
 from tinymagic.local.services.branches import BranchesService
 
-from .forms import flag, parameters, text
+from .forms import parameters, text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 async def index(request: Request, access: Access) -> Response:
     """List the branches of the token's workspace."""
     workspaces = request.app.state.services.workspaces
-    with_token = flag(request, "with_token")
+    with_token = flag(request.query_params, "with_token")
     found = await in_thread(_service(request).list, access)
     views = [await in_thread(workspaces.view, each, token=with_token) for each in found]
     return json_response({"environments": views})
@@ -28,7 +29,7 @@ async def index(request: Request, access: Access) -> Response:
 async def show(request: Request, access: Access) -> Response:
     """Describe one, by name or id."""
     workspaces = request.app.state.services.workspaces
-    with_token = flag(request, "with_token")
+    with_token = flag(request.query_params, "with_token")
     found = await in_thread(_service(request).find, access, request.path_params["branch"])
     return json_response(await in_thread(workspaces.view, found, token=with_token))
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
 
-from .forms import parameters
+from .forms import text_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,8 +56,7 @@ def shown_extra(services: Services, extra: Mapping[str, Any], request: Request) 
 
 
 async def _asked(request: Request) -> tuple[Services, dict[str, str], str, str]:
-    asked = await parameters(request)
-    fields = {key: "" if value is None else str(value) for key, value in asked.items()}
+    fields = await text_parameters(request)
     return request.app.state.services, fields, request.path_params["pipe"], request.path_params["node"]
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest
 from tinymagic.local.flags import flag
-from tinymagic.local.http import json_object, read_body, request_facts
+from tinymagic.local.http import json_object, media_type, read_body, request_facts
 from tinymagic.local.service_datasources.traffic import Traffic
 from tinymagic.local.services.query import QueryRequest
 from tinymagic.local.sql.gate import QUERY_PAGE
 
-from .reading import BODY_BYTES, answer, form_fields, output_settings, template_values, text_of, url_parameters
+from .forms import BODY_BYTES, form_pairs, whole_text
+from .reading import answer, joined, output_settings, template_values, url_parameters
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -35,10 +36,10 @@ async def run_sql(request: Request, access: Access) -> Response:
     rate = {**services.rates.check("queries", workspace_id), **services.rates.check("queries_of_day", workspace_id)}
     query_id = uuid.uuid4().hex
     asked = QueryRequest(
-        sql=text_of(parameters, "q"),
+        sql=whole_text(parameters, "q", documentation=QUERY_PAGE),
         parameters=template_values(parameters),
         settings=output_settings(parameters),
-        pipeline=text_of(parameters, "pipeline"),
+        pipeline=whole_text(parameters, "pipeline", documentation=QUERY_PAGE),
         explain=flag(parameters, "explain"),
         method=request.method,
         query_id=query_id,
@@ -61,7 +62,7 @@ async def _parameters(request: Request, limit_bytes: int | None) -> dict[str, An
     body = await read_body(request, limit_bytes)
     if not body:
         return parameters
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = media_type(request)
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -70,7 +71,7 @@ async def _parameters(request: Request, limit_bytes: int | None) -> dict[str, An
         # As with URL parameters, "not given" is how a template's default is asked for.
         return {**parameters, **{name: item for name, item in json_object(text).items() if item is not None}}
     if content_type == "application/x-www-form-urlencoded":
-        form = form_fields(text)
+        form = joined(form_pairs(text, documentation=QUERY_PAGE))
         if "q" in form or "q" in parameters:
             return {**parameters, **form}
     parameters.setdefault("q", text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
@@ -18,6 +17,8 @@ from tinymagic.local.http import accepts_gzip, compressed, in_thread_until_gone
 from tinymagic.local.services.query import OUTPUT_SETTINGS, QueryReply
 from tinymagic.local.sql.formats import is_binary
 from tinymagic.local.sql.gate import QUERY_PAGE
+
+from .forms import body_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,16 +51,26 @@ RESERVED_PARAMETERS = {
     *OUTPUT_SETTINGS,
 }
 
-#: Beside ``q`` a body may carry parameters, so it gets this much more room than ``q``.
-BODY_BYTES = 1_000_000
-
-_MOST_FIELDS = 1_000
-
 #: What the engine gets, over the limit, to stop a query: it looks only between blocks.
 _STOPPING_S = 3.0
 
 
-def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+async def call_parameters(request: Request, *, documentation: str | None = None) -> dict[str, Any]:
+    """Return the parameters of URL and, for a POST, body; the body's win. *documentation* is for errors.
+
+    Raises:
+        BadRequest: the body says that it is JSON or a form and is not.
+        PayloadTooLarge: it is over a megabyte.
+    """
+    found = url_parameters(request)
+    if request.method == "POST":
+        given = await body_parameters(request, documentation=documentation)
+        # As with URL parameters, "not given" is how a template's default is asked for.
+        found.update(joined((name, value) for name, value in given if value is not None))
+    return found
+
+
+def joined(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return parameters by name; what was given several times is one list with commas, as templates read arrays.
 
     Names that belong to the API have one value, the last.
@@ -68,7 +79,7 @@ def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         >>> joined([("a", "1"), ("a", "2"), ("q", "x"), ("q", "y")])
         {'a': '1,2', 'q': 'y'}
     """
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for name, value in pairs:
         found[name] = f"{found[name]},{value}" if name in found and name not in RESERVED_PARAMETERS else value
     return found
@@ -76,38 +87,12 @@ def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def url_parameters(request: Request) -> dict[str, Any]:
     """Return the parameters of the URL."""
-    return dict(joined(request.query_params.multi_items()))
-
-
-def form_fields(text: str) -> dict[str, str]:
-    """Return the fields of a form.
-
-    Raises:
-        BadRequest: it has more than a thousand.
-    """
-    try:
-        return joined(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-    except ValueError as error:
-        raise BadRequest(f"The body is not a form: {error}.", documentation=QUERY_PAGE) from error
+    return joined(request.query_params.multi_items())
 
 
 def template_values(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a request's parameters is for templates."""
     return {name: value for name, value in parameters.items() if name not in RESERVED_PARAMETERS}
-
-
-def text_of(parameters: Mapping[str, Any], name: str) -> str:
-    """Return a parameter that must be a text; empty when it is absent.
-
-    Raises:
-        BadRequest: a JSON body has something else there.
-    """
-    value = parameters.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadRequest(f"The value of {name} must be a text.", documentation=QUERY_PAGE)
-    return value
 
 
 def output_settings(parameters: Mapping[str, Any]) -> dict[str, int]:

@@ -9,9 +9,8 @@ from starlette.responses import Response
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
 
-from .copies import _values as run_values
 from .forms import parameters
-from .reading import template_values
+from .reading import call_parameters, template_values
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -39,7 +38,7 @@ async def unset_sink(request: Request, access: Access) -> Response:
 async def run(request: Request, access: Access) -> Response:
     """Start a run."""
     services: Services = request.app.state.services
-    given = await run_values(request)
+    given = await call_parameters(request)
     values = template_values(given)
     if given.get("format"):  # Of the files. Elsewhere it is the API's own word for that of the reply.
         values["format"] = given["format"]

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest
-from tinymagic.local.http import form_parameters, in_thread, json_response
+from tinymagic.local.flags import flag
+from tinymagic.local.http import in_thread, json_response
 from tinymagic.local.sql.gate import QUERY_PAGE
+
+from .forms import text_parameters
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,20 +29,20 @@ async def format_sql(request: Request, _: Access) -> Response:
 
 async def find_tables(request: Request, _: Access) -> Response:
     """Give the tables that the SQL reads."""
-    parameters = await form_parameters(request)
+    parameters = await text_parameters(request)
     tables = await in_thread(
         request.app.state.services.sql_tools.tables,
         _sql(parameters),
-        raising=_is_true(parameters, "raising"),
-        table_functions=_is_true(parameters, "table_functions"),
-        copying=_is_true(parameters, "is_copy"),
+        raising=flag(parameters, "raising"),
+        table_functions=flag(parameters, "table_functions"),
+        copying=flag(parameters, "is_copy"),
     )
     return json_response({"tables": tables})
 
 
 async def replace_tables(request: Request, _: Access) -> Response:
     """Give the SQL with other names of tables."""
-    parameters = await form_parameters(request)
+    parameters = await text_parameters(request)
     text = await in_thread(
         request.app.state.services.sql_tools.replaced, _sql(parameters), _replacements(parameters.get("replacements"))
     )
@@ -50,13 +53,6 @@ def _sql(parameters: dict[str, str]) -> str:
     if "q" not in parameters:
         raise BadRequest("The request needs the parameter q with the SQL.", documentation=QUERY_PAGE)
     return parameters["q"]
-
-
-def _is_true(parameters: dict[str, str], name: str) -> bool:
-    word = parameters.get(name, "false").lower()
-    if word not in ("true", "false", "1", "0", ""):
-        raise BadRequest(f"The value of {name} must be true or false, not {word[:40]!r}.", documentation=QUERY_PAGE)
-    return word in ("true", "1")
 
 
 def _replacements(text: str | None) -> dict[str, str]:

@@ -8,7 +8,6 @@ repeated or not.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
@@ -18,14 +17,13 @@ from tinymagic.local.access.permissions import Access, guarded, open_to_all
 from tinymagic.local.access.row_filters import TOKENS_PAGE
 from tinymagic.local.access.scopes import GIVEN_SCOPES, ScopeError, check_scope, parse_scope
 from tinymagic.local.errors import BadRequest, NotFound
-from tinymagic.local.http import in_thread, json_object, json_response, multipart_fields, read_body
+from tinymagic.local.http import in_thread, json_response
 from tinymagic.local.services.tokens import TokenRequest, TokensService
+
+from .forms import body_parameters
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-#: Clients put scopes into the body when the URL is too long for them; a thousand scopes are far below.
-_MOST_BODY_BYTES = 1_000_000
 
 _MOST_ORIGIN_CHARACTERS = 64
 
@@ -86,34 +84,14 @@ def _service(request: Request) -> TokensService:
 
 
 async def _parameters(request: Request) -> _Parameters:
-    pairs: list[tuple[str, Any]] = list(request.query_params.multi_items())
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await read_body(request, _MOST_BODY_BYTES)
-    if kind == "multipart/form-data":
-        pairs += await multipart_fields(request, body)
-    else:
-        text = body.decode("utf-8", "replace")
-        # Not every client gives a JSON object its content type.
-        if kind == "application/json" or text.lstrip().startswith("{"):
-            pairs += _json_pairs(text) if text.strip() else []
-        else:
-            pairs += parse_qsl(text, keep_blank_values=True)
-    parameters: _Parameters = {}
-    for name, value in pairs:
-        parameters.setdefault(name, []).append(value)
-    return parameters
-
-
-def _json_pairs(text: str) -> list[tuple[str, Any]]:
-    body = json_object(text)
-    pairs: list[tuple[str, Any]] = []
-    for name, value in body.items():
+    found: _Parameters = {}
+    for name, value in [*request.query_params.multi_items(), *await body_parameters(request)]:
         if name == "scope" and isinstance(value, list):
             # An empty list says something too: that there are no scopes.
-            pairs += [(name, each) for each in value or [""]]
+            found.setdefault(name, []).extend(value or [""])
         elif value is not None:
-            pairs.append((name, value))
-    return pairs
+            found.setdefault(name, []).append(value)
+    return found
 
 
 def _static_request(parameters: _Parameters) -> TokenRequest:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.flags import flag
 from tinymagic.local.http import in_thread, json_response
 from tinymagic.local.services.workspaces import require_user_token
 
-from .forms import flag, parameters, text
+from .forms import parameters, text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,9 +28,9 @@ async def index(request: Request, access: Access) -> Response:
     listed = await in_thread(
         _service(request).view_all,
         access,
-        branches=flag(request, "with_environments"),
-        only_branches=flag(request, "only_environments"),
-        people=flag(request, "with_members_and_owner", default=True),
+        branches=flag(request.query_params, "with_environments"),
+        only_branches=flag(request.query_params, "only_environments"),
+        people=flag(request.query_params, "with_members_and_owner", default=True),
     )
     return json_response(listed)
 
@@ -38,7 +39,7 @@ async def show(request: Request, access: Access) -> Response:
     """Describe one."""
     service = _service(request)
     workspace = await in_thread(service.find, access, request.path_params["workspace"])
-    token = flag(request, "with_token") and access.is_admin
+    token = flag(request.query_params, "with_token") and access.is_admin
     return json_response(await in_thread(service.view, workspace, token=token))
 
 

@@ -23,11 +23,11 @@ from tinymagic.local.records import ConnectionRecord, new_id
 from tinymagic.local.secret_box import SecretUnreadable
 from tinymagic.local.sinks.buckets import checked_endpoint
 from tinymagic.local.sinks.settings import SINKS_PAGE
-from tinymagic.local.template.secrets import filled_setting
+from tinymagic.local.template.secrets import filled_setting, secrets_used
 from tinymagic.names import NAME_RE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tinymagic.local.catalog import Catalog
     from tinymagic.local.records import PipeRecord, Workspace
@@ -110,12 +110,24 @@ class ConnectionsService:
             BadRequest: a variable is missing.
             SecretUnreadable: the server's key is not the one that it was sealed with.
         """
+        return {key: self.filled(workspace, value) for key, value in self._opened(record).items()}
+
+    def values_named(
+        self, workspace: Workspace, texts: Iterable[str], record: ConnectionRecord | None = None
+    ) -> tuple[str, ...]:
+        """Return the values of the Environment Variables that *texts* and a connection name: nothing may show them."""
+        every = [*texts, *(self._opened(record).values() if record is not None else ())]
+        names = dict.fromkeys(name for text in every for name in secrets_used(text))
+        return tuple(value for name in names if (value := self._variables.value(workspace, name)))
+
+    def _opened(self, record: ConnectionRecord) -> dict[str, str]:
+        """Return all settings as they were written."""
         settings = {key: str(value) for key, value in record.settings.items()}
         try:
             settings.update(json.loads(self._box.open(record.secrets)) if record.secrets else {})
         except SecretUnreadable as error:
             raise SecretUnreadable(f"Connection {record.name!r}: {error.message}") from None
-        return {key: self.filled(workspace, value) for key, value in settings.items()}
+        return settings
 
     def filled(self, workspace: Workspace, text: str) -> str:
         """Put the values of Environment Variables into a setting.

@@ -30,7 +30,7 @@ from tinymagic.local.sinks.settings import SINKS_PAGE
 from tinymagic.local.sql.failures import query_error
 
 from .running_job import JobCancelled
-from .sink_targets import Order, SinkTarget, target_of
+from .sink_targets import Order, SinkTarget, masked, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,7 +169,8 @@ class SinkRuns:
             error = "The job was cancelled."
             raise
         except ApiError as failure:
-            error = failure.message = failure.message + (target.written() if target else "")
+            message = masked(failure.message, order.hidden)
+            error = failure.message = message + (target.written() if target else "")
             raise
         except Exception:
             error = "The server could not do it."
@@ -264,7 +265,7 @@ class SinkRuns:
                 if error.name == "BAD_ARGUMENTS" and _EXISTS in error.message:
                     continue
                 raise
-            target.files.append({"path": bucket.uri(key), "rows": done.rows, "bytes": done.size_bytes})
+            target.files.append({"path": target.hidden(bucket.uri(key)), "rows": done.rows, "bytes": done.size_bytes})
             job.update(**target.statistics())
             return done
         raise BadRequest(
@@ -321,7 +322,7 @@ class SinkRuns:
         elapsed_s: float,
     ) -> None:
         settings = order.settings
-        options = {name: value for name, value in settings.as_output().items() if value}
+        options = {name: masked(value, order.hidden) for name, value in settings.as_output().items() if value}
         options.update(connection=order.connection.name, execution_type=str(job.record.details["execution_type"]))
         self._service_log.add(
             "sinks_ops_log",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.errors import BadRequest
+from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.secret_text import MASK
 from tinymagic.local.sinks.buckets import object_url
 from tinymagic.local.sinks.settings import SINKS_PAGE
@@ -13,7 +14,7 @@ from tinymagic.local.sinks.settings import SINKS_PAGE
 from .connections import S3_SERVICES, credentials_of, endpoint_of, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from tinymagic.local.access.permissions import Access
@@ -42,6 +43,7 @@ class Order:
         moment: the run's time.
         access: of who asked; ``None`` for a scheduled run.
         fill: puts Environment Variables into settings when the run begins.
+        hidden: values of the Environment Variables in the settings, which neither job nor log may show.
     """
 
     pipe: PipeRecord
@@ -52,6 +54,7 @@ class Order:
     moment: datetime
     access: Access | None
     fill: Callable[[Workspace, str], str] | None = None
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass
@@ -61,6 +64,7 @@ class SinkTarget:
     Attributes:
         url: of a key.
         key_id: with *secret* the credentials.
+        variables: values of Environment Variables that nothing may show.
         files: that were written: ``path``, ``rows`` and ``bytes`` each.
         read_rows: that the query read, as are *read_bytes*.
     """
@@ -68,6 +72,7 @@ class SinkTarget:
     url: Callable[[str], str]
     key_id: str
     secret: str
+    variables: tuple[str, ...] = ()
     files: list[dict[str, Any]] = field(default_factory=list)
     read_rows: int = 0
     read_bytes: int = 0
@@ -83,12 +88,12 @@ class SinkTarget:
         return sum(int(each["bytes"]) for each in self.files)
 
     def hidden(self, text: str) -> str:
-        """Take the credentials out of a text."""
+        """Take the credentials and the values of Environment Variables out of a text."""
         for value in (self.secret, self.key_id):
             # A short one, as in tests, is a part of many words.
             found, mask = (value, MASK) if len(value) >= _LEAST_CHARACTERS else (f"'{value}'", f"'{MASK}'")
             text = text.replace(found, mask)
-        return text
+        return masked(text, self.variables)
 
     def statistics(self) -> dict[str, Any]:
         """Return what the job tells of the files."""
@@ -136,4 +141,21 @@ def target_of(connections: ConnectionsService, workspace: Workspace, order: Orde
         )
     endpoint = endpoint_of(values)
     region = value_of(values, ("s3_region", "s3_iamrole_region", "region")) or "us-east-1"
-    return SinkTarget(lambda key: object_url(endpoint, region, bucket, key), key_id, secret)
+    return SinkTarget(lambda key: object_url(endpoint, region, bucket, key), key_id, secret, order.hidden)
+
+
+def masked(text: str, values: Iterable[str]) -> str:
+    """Return *text* with `MASK` for the values of Environment Variables that were filled in."""
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return text
+
+
+@contextmanager
+def hiding(values: Iterable[str]) -> Iterator[None]:
+    """Take the values of Environment Variables out of what is said in the block against the settings of a sink."""
+    try:
+        yield
+    except ApiError as error:
+        error.message = masked(error.message, values)
+        raise

@@ -18,7 +18,7 @@ from tinymagic.local.template.secrets import secrets_used
 
 from .connections import KAFKA
 from .schedules import schedule_object
-from .sink_targets import Order
+from .sink_targets import Order, hiding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,10 +97,11 @@ class Sinks:
                 f"The connection {connection.name!r} is one to {connection.service}, not to {fields['service']}.",
                 documentation=SINKS_PAGE,
             )
-        settings = self._settings(workspace, connection, fields, old)
         cron = given(fields, "schedule_cron")
-        schedule = str(old.get("schedule_cron", "")) if cron is None else self._schedules.check(cron)
-        self._check_columns(workspace, pipe, node, self._filled(workspace, settings))
+        with hiding(self._hidden(workspace, connection, fields, old)):
+            settings = self._settings(workspace, connection, fields, old)
+            schedule = str(old.get("schedule_cron", "")) if cron is None else self._schedules.check(cron)
+            self._check_columns(workspace, pipe, node, self._filled(workspace, settings))
         output = {
             **settings.as_output(),
             "connection": connection.id,
@@ -121,7 +122,8 @@ class Sinks:
             BadRequest: it does not.
         """
         del old
-        self._check_columns(workspace, pipe, new, self._filled(workspace, SinkSettings.of(new.output)))
+        with hiding(self._hidden(workspace, None, {}, new.output)):
+            self._check_columns(workspace, pipe, new, self._filled(workspace, SinkSettings.of(new.output)))
 
     def describe(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> dict[str, Any]:
         """Return the keys of the Pipe's object that are about its sink."""
@@ -220,14 +222,19 @@ class Sinks:
             access.require("PIPES:READ", pipe.name)
         node = self._sink_node(pipe)
         overrides = {key: value for key, value in parameters.items() if _is_override(key) and value not in (None, "")}
+        if not access.is_admin:  # Whoever may not see Environment Variables may not have them written somewhere either.
+            _refuse_variables(overrides)
         connection = self._connection(workspace, given(overrides, "connection"), node.output)
-        settings = self._filled(workspace, self._settings(workspace, connection, overrides, node.output))
+        hidden = self._hidden(workspace, connection, overrides, node.output)
         values = {key: v for key, v in parameters.items() if not _is_override(key) and key not in _OWN_PARAMETERS}
         values.update(access.fixed_parameters(pipe.name) or {})
-        order = Order(pipe, node, settings, connection, values, datetime.now(timezone.utc), access)
-        self._runs.check_target(workspace, order)
-        composed = self._runs.composed(workspace, order)
-        self._runs.check(workspace, composed, settings)
+        with hiding(hidden):
+            settings = self._filled(workspace, self._settings(workspace, connection, overrides, node.output))
+            moment = datetime.now(timezone.utc)
+            order = Order(pipe, node, settings, connection, values, moment, access, hidden=hidden)
+            self._runs.check_target(workspace, order)
+            composed = self._runs.composed(workspace, order)
+            self._runs.check(workspace, composed, settings)
         with self._starting:
             if self._runs.unfinished(workspace, pipe):
                 raise Conflict(
@@ -243,7 +250,8 @@ class Sinks:
             logger.warning("The scheduled sink of the Pipe %s has no connection any more.", pipe.id)
             return
         settings = SinkSettings.of(node.output)
-        order = Order(pipe, node, settings, connection, {}, due, None, self._connections.filled)
+        hidden = self._hidden(workspace, connection, {}, node.output)
+        order = Order(pipe, node, settings, connection, {}, due, None, self._connections.filled, hidden)
         with self._starting:
             if self._runs.unfinished(workspace, pipe):
                 logger.warning("The scheduled sink of the Pipe %s was left out: the one before is at work.", pipe.id)
@@ -285,6 +293,17 @@ class Sinks:
             **{name: self._connections.filled(workspace, text) for name, text in found.items() if secrets_used(text)},
         )
 
+    def _hidden(
+        self,
+        workspace: Workspace,
+        connection: ConnectionRecord | None,
+        fields: Mapping[str, Any],
+        old: Mapping[str, Any],
+    ) -> tuple[str, ...]:
+        """Return the values of the Environment Variables that settings name."""
+        texts = [value for value in (*fields.values(), *old.values()) if isinstance(value, str)]
+        return self._connections.values_named(workspace, texts, connection)
+
     def _check_columns(self, workspace: Workspace, pipe: PipeRecord, node: Node, settings: SinkSettings) -> None:
         """Look for the columns of the file template in what the node gives."""
         if settings.is_kafka or settings.template.is_plain:
@@ -323,3 +342,13 @@ class Sinks:
 
 def _is_override(name: str) -> bool:
     return any(name in ALIASES[each] for each in OVERRIDES)
+
+
+def _refuse_variables(overrides: Mapping[str, Any]) -> None:
+    for text in overrides.values():
+        for name in secrets_used(text) if isinstance(text, str) else ():
+            raise BadRequest(
+                f"Cannot access secret '{name}'. Check the secret exists in the Workspace and the token has the "
+                "required scope.",
+                documentation=SINKS_PAGE,
+            )

@@ -23,6 +23,7 @@ from collections import Counter, OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError
 
 from .tree import nodes_of
@@ -103,7 +104,7 @@ class Shapes:
         try:
             statement = self._gate.check(shape, copying=copying)
             tree = self._gate.tree(shape)
-        except (ApiError, RecursionError):
+        except (ApiError, EngineError, RecursionError):  # DESCRIBE passes the gate, and has no tree.
             return False
         others = replace(statement, sql="")
         if statement.sql != shape or others != replace(real, sql="") or self._word in repr(others):
