@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib
-import importlib.util
 import logging
 import traceback
 import uuid
@@ -105,8 +104,6 @@ def load_routes() -> list[Route]:
     """Import every route module and return all routes."""
     routes: list[Route] = []
     for name in _ROUTE_MODULES:
-        if importlib.util.find_spec(f"{__package__}.routes.{name}") is None:
-            continue
         routes.extend(importlib.import_module(f"{__package__}.routes.{name}").ROUTES)
     return routes
 

@@ -18,6 +18,7 @@ The time zone of the process is set to UTC before chDB loads (`load`), so that `
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import threading
@@ -41,9 +42,6 @@ _ReaderKey: TypeAlias = "tuple[str, tuple[tuple[str, Setting], ...]]"
 
 #: Operations that may run at the same time; more wait. Each may use every core, so more would only thrash.
 MAX_CONCURRENT = 16
-
-#: Databases of the engine itself, which no user may read except for the tables that `sql.gate` lists.
-ENGINE_DATABASES = ("system", "information_schema", "INFORMATION_SCHEMA", "default")
 
 #: How texts of users are read. chDB takes a bare expression for a SELECT, which would turn typing mistakes into
 #: "unknown identifier"; the service says where the syntax error is.
@@ -388,8 +386,6 @@ class Engine:
         parameters: Mapping[str, object] | None = None,
     ) -> list[list[Any]]:
         """Run SQL of our own making and return its rows as Python values (numbers, text, lists, ``None``)."""
-        import json
-
         settings: dict[str, Setting] = {"output_format_json_quote_64bit_integers": 0}
         with self._session(database, settings) as connection:
             data = self._run(connection, sql, "JSONCompactEachRow", parameters).bytes()

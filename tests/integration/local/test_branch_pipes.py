@@ -76,7 +76,7 @@ def test_what_runs_by_the_clock_is_paused(main: Api) -> None:
     """Ids differ, texts are the same, and a copy by the clock does not run twice."""
     branch = branch_of(main, "")
     ours, theirs = ({pipe["name"]: pipe for pipe in api.get("/v0/pipes").json()["pipes"]} for api in (main, branch))
-    assert list(ours) == list(theirs) == ["view", "copy", "total"]
+    assert list(ours) == list(theirs) == ["total", "copy", "view"]
     assert not {pipe["id"] for pipe in ours.values()} & {pipe["id"] for pipe in theirs.values()}
     assert (ours["copy"]["schedule"]["status"], theirs["copy"]["schedule"]["status"]) == ("running", "paused")
     targets = [api.get("/v0/datasources/copied").json()["id"] for api in (main, branch)]

@@ -452,3 +452,19 @@ class TestOlderSql:
         assert rows(api, q) == expected
         made(api, name, {"name": "n", "sql": q, "type": "endpoint"})
         assert rows(api, f"SELECT * FROM {name}") == expected
+
+
+class TestServiceDataSources:
+    """Pipes over the logs."""
+
+    def test_logs_of_all_workspaces(self, api, tokens, name):
+        """A Pipe that reads ``organization`` sees the rows of its own workspace, whoever asks."""
+        other = api.post("/v1/workspaces", params={"name": name, "token": tokens["user_token"]}, token=None).json()
+        reply = api.post("/v0/datasources", params={"name": "elsewhere", "schema": "a Int8"}, token=other["token"])
+        assert reply.status_code == 200
+        q = "SELECT uniqExact(workspace_id) AS n, countIf(datasource_name = 'elsewhere') AS e FROM organization.datasources_ops_log"
+        made(api, name, {"name": "n", "sql": q, "type": "endpoint"})
+        assert rows(api, f"SELECT n, e FROM {name}") == [[1, 0]]
+        everything = api.request("GET", "/v0/sql", params={"q": q}, token=tokens["admin_token"]).text.split()
+        assert int(everything[0]) > 1
+        assert int(everything[1]) > 0

@@ -420,6 +420,29 @@ class TestRuns:
         assert api.get(f"/v0/pipes/{pipe}").json()["sink"]["path"] == 's3://{{ tb_secret("sinks_bucket") }}/secret'
         assert pipe in api.get("/v0/variables/sinks_word").json()["used_by"]
 
+    def test_variables_are_not_told(self, exports):
+        """Neither job nor log nor error shows what stands in the settings; a token for reading cannot name others."""
+        api, value = exports.api, "never-to-be-seen-anywhere-in-a-reply-of-the-server"
+        assert api.post("/v0/variables", data={"name": "sinks_hidden", "value": value}).status_code == 200
+        named = '{{ tb_secret("sinks_hidden") }}'
+        pipe = exports.pipe(path=f"s3://{exports.bucket.name}/{named}/x")
+        job = exports.run(pipe)
+        assert exports.bucket.names() == [f"{value}/x/all.csv"]
+        assert [each["path"] for each in job["files"]] == [f"s3://{exports.bucket.name}/[secret]/x/all.csv"]
+        token = api.post("/v0/tokens", params={"name": new("token"), "scope": f"PIPES:READ:{pipe}"}).json()["token"]
+        for key in ("format", "path", "compression", "write_strategy", "file_template"):
+            mine = api.post(f"/v0/pipes/{pipe}/sink", data={key: named})
+            changing = api.post(f"/v0/pipes/{pipe}/nodes/exporter/sink", data={key: f"{named}{{{named}}}"})
+            weak = api.post(f"/v0/pipes/{pipe}/sink", data={key: named}, token=token)
+            if mine.status_code == 200:
+                exports.wait(mine.json()["job"]["id"])
+            assert (weak.status_code, weak.json()["error"][:34]) == (400, "Cannot access secret 'sinks_hidden'"[:34])
+            for reply in (mine, changing, weak):
+                assert not any(value[at : at + 5] in reply.text for at in range(len(value) - 5)), (key, reply.text)
+        log = api.sql("SELECT * FROM tinybird.sinks_ops_log FORMAT JSON").text
+        assert pipe in log
+        assert value not in log + api.get("/v0/jobs").text + api.sql("SELECT * FROM tinybird.jobs_log").text
+
 
 class TestFailures:
     def test_bucket(self, exports):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.pipes.definitions import PIPES_PAGE
 from tinymagic.local.sql.formats import CONTENT_TYPES
 
 #: The format of ``.csv`` when the request wants no header.
@@ -34,7 +35,7 @@ def format_of(extension: str, *, csv_header: bool = True) -> str:
         offered = ", ".join(f".{each}" for each in FORMATS)
         raise BadRequest(
             f"An endpoint has no extension '.{extension[:40]}'; it can be called with {offered}.",
-            documentation="/api-reference/pipe-api.html",
+            documentation=PIPES_PAGE,
         )
     if extension.lower() == "csv" and not csv_header:
         return _WITHOUT_HEADER

@@ -9,7 +9,6 @@ from tinymagic.local.access.row_filters import FILTERED_QUERY_SETTINGS
 from tinymagic.local.endpoints.parameters import as_text
 from tinymagic.local.engine import quote_string
 from tinymagic.local.errors import BadRequest, CustomError, PayloadTooLarge
-from tinymagic.local.service_datasources.tables import ORGANIZATION, TINYBIRD
 from tinymagic.local.sql.gate import QUERY_PAGE, Statement
 from tinymagic.local.sql.names import OPEN_TABLES
 from tinymagic.local.template import CustomErrorCalled, Rendered, TemplateError, check, render
@@ -262,7 +261,8 @@ class Assembly:
 
     def finished(self, part: _Part, names: Names) -> Composed:
         """Add what holds for the statement as a whole."""
-        filters, hides_table_rows = self._filters(part.tables)
+        every = [names, *self._names]
+        filters, hides_table_rows = self._filters(part.tables, set().union(*(each.own_rows_only for each in every)))
         hides_rows = hides_table_rows or self._hides_rows
         settings = {**_LENIENT_SETTINGS, **part.settings}
         if hides_table_rows:
@@ -278,7 +278,7 @@ class Assembly:
             settings.update(_LONG_SQL_SETTINGS)
         sql = part.sql if part.statement.shows_tables else _without_format(part)
         sql = self._tools.secret_guard.checked(sql, part.secrets)
-        reads_log = any(each.reads_service_log for each in [names, *self._names])
+        reads_log = any(each.reads_service_log for each in every)
         values = {name: self._tools.variables.value(self._workspace, name) or "" for name in part.secrets}
         return Composed(
             sql=sql,
@@ -292,7 +292,7 @@ class Assembly:
             shows_tables=part.statement.shows_tables,
             hides_rows=hides_rows,
             reads_service_log=reads_log,
-            is_free=reads_log and not any(each.reads_others for each in [names, *self._names]),
+            is_free=reads_log and not any(each.reads_others for each in every),
             rendered=part.rendered.sql,
         )
 
@@ -318,7 +318,7 @@ class Assembly:
             return lambda _: False
         return lambda name: variables.has(workspace, name)
 
-    def _filters(self, tables: frozenset[TableName]) -> tuple[dict[str, str], bool]:
+    def _filters(self, tables: frozenset[TableName], own_rows_only: set[TableName]) -> tuple[dict[str, str], bool]:
         """Return the conditions on rows by ``database.table``, and whether some are the token's."""
         filters = {}
         hides_rows = False
@@ -326,7 +326,7 @@ class Assembly:
             if not database and self._access is not None and (condition := self._row_filter(name)):
                 filters[f"{self._workspace.database}.{name}"] = condition
                 hides_rows = True
-        named = {f"{ORGANIZATION}.{name}" for database, name in tables if database == TINYBIRD}
+        named = {".".join(table) for table in own_rows_only}
         if named:
             own = self._tools.service_log.table_filters(self._workspace.id)
             filters.update((table, own[table]) for table in named if table in own)

@@ -109,11 +109,16 @@ class Directory:
 class Names:
     """What names mean to one request or node; remembers which kinds of things were asked about."""
 
+    #: Whether the logs of all workspaces show the rows of this one only.
+    sees_own_rows_only = False
+
     def __init__(self, workspace: Workspace, resources: Resources, sharing: Sharing, service_log: ServiceLog) -> None:
         self.workspace = workspace
         self.resources = resources
         self.reads_service_log = False
         self.reads_others = False
+        #: Tables whose rows of other workspaces are not for whoever reads.
+        self.own_rows_only: set[TableName] = set()
         self._sharing = sharing
         self._service_log = service_log
 
@@ -128,6 +133,8 @@ class Names:
             if not self._service_log.has(database, name):
                 return None
             self.reads_service_log = True
+            if database == TINYBIRD or self.sees_own_rows_only:
+                self.own_rows_only.add((ORGANIZATION, name))
             return InPlace(table)
         found: InPlace | OfNode | None = None
         if database:
@@ -211,6 +218,8 @@ class Caller(Names):
 class Inside(Names):
     """Names in the text of a node."""
 
+    sees_own_rows_only = True
+
     def __init__(
         self,
         workspace: Workspace,
@@ -239,9 +248,7 @@ class Inside(Names):
         return super().meaning(table)
 
     def may_read(self, table: TableName) -> bool | None:
-        """Say whether there is such a resource; logs of all workspaces are not for Pipes."""
-        if table[0] == ORGANIZATION:
-            return False
+        """Say whether there is such a resource. Of the logs of all workspaces a Pipe sees the rows of its own."""
         return None if self.meaning(table) is None else True
 
 

@@ -8,7 +8,7 @@ from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound
 from tinymagic.local.flags import flag
 from tinymagic.local.http import in_thread, json_response
-from tinymagic.local.sinks.settings import SINKS_PAGE
+from tinymagic.local.sinks import SINKS_PAGE
 
 from .forms import parameters, text
 

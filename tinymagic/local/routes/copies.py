@@ -46,9 +46,17 @@ async def run(request: Request, access: Access) -> Response:
 
 
 async def pause(request: Request, access: Access) -> Response:
-    """Pause the schedule, or resume it."""
+    """Pause the schedule."""
+    return await _paused(request, access, paused=True)
+
+
+async def resume(request: Request, access: Access) -> Response:
+    """Let the schedule run again."""
+    return await _paused(request, access, paused=False)
+
+
+async def _paused(request: Request, access: Access, *, paused: bool) -> Response:
     services: Services = request.app.state.services
-    paused = request.url.path.endswith("/pause")
     pipe = await in_thread_to_write(services.copies.pause, access.workspace, request.path_params["pipe"], paused=paused)
     return json_response(await _whole(request, access, pipe))
 
@@ -88,7 +96,7 @@ ROUTES = [
     guarded(_NODE, unset_copy, methods=["DELETE"], needs=_CREATE),
     guarded("/v0/pipes/{pipe}/copy", run, methods=["POST"], needs=["PIPES:READ", "PIPES:CREATE"]),
     guarded("/v0/pipes/{pipe}/copy/pause", pause, methods=["POST"], needs=_CREATE),
-    guarded("/v0/pipes/{pipe}/copy/resume", pause, methods=["POST"], needs=_CREATE),
+    guarded("/v0/pipes/{pipe}/copy/resume", resume, methods=["POST"], needs=_CREATE),
     guarded("/v0/pipes/{pipe}/copy/cancel", cancel, methods=["POST"], needs=_CREATE),
     guarded("/v0/sql_copy", copy_sql, methods=["POST"], needs=["DATASOURCES:APPEND"]),
 ]

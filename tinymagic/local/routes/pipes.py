@@ -44,7 +44,8 @@ async def index(request: Request, access: Access) -> Response:
     attrs, node_attrs = query.get("attrs", ""), query.get("node_attrs", "")
 
     def listed() -> list[dict[str, Any]]:
-        seen = [pipe for pipe in services.pipes.all(access.workspace) if _may_see(access, pipe)]
+        # Newest first: who deletes them in this order deletes what reads before what is read.
+        seen = [pipe for pipe in reversed(services.pipes.all(access.workspace)) if _may_see(access, pipe)]
         base = base_url(request)
         return [pick(services.pipes.describe(access.workspace, pipe, base), attrs, node_attrs) for pipe in seen]
 
@@ -193,7 +194,7 @@ async def _publish(request: Request, access: Access, node_id: str) -> Response:
     pipe_name = request.path_params["pipe"]
     pipe = await in_thread_to_write(services.pipes.set_endpoint, access.workspace, pipe_name, node_id)
     shown = await _whole(request, access, pipe)
-    token = await in_thread(_only_token, services, access, pipe)
+    token = await in_thread(services.pipes.only_token, access, pipe)
     return json_response({**shown, "token": token} if token else shown)
 
 
@@ -226,16 +227,6 @@ async def _whole(request: Request, access: Access, pipe: PipeRecord) -> dict[str
         return {**shown, "content": services.pipes.datafile(access.workspace, pipe)}
 
     return await in_thread(described)
-
-
-def _only_token(services: Services, access: Access, pipe: PipeRecord) -> str:
-    """Return the string of the token that reads the Pipe, when there is exactly one and the caller may know it."""
-    found = [
-        token.token
-        for token in services.catalog.tokens(access.workspace.id)
-        if any(scope["type"] == "PIPES:READ" and scope.get("resource") == pipe.id for scope in token.scopes)
-    ]
-    return found[0] if len(found) == 1 and access.is_admin else ""
 
 
 _READING = ["PIPES:READ", "PIPES:CREATE"]

@@ -151,6 +151,6 @@ class Services:
         return services
 
     def close(self) -> None:
-        """Give up what lies on disk for the time of this process only."""
+        """Start nothing more, stop what runs, write down what waits, and remove what lies on disk for a while only."""
         for service in (self.schedules, self.jobs, self.events, self.service_log, self.datasources):
             service.close()

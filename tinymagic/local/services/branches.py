@@ -19,6 +19,7 @@ from tinymagic.local.pipes.branching import copied_pipe
 from tinymagic.local.records import Workspace, new_id
 
 from .datasources import PENDING, SHARED_WITH
+from .running_job import WHEN_INTERRUPTED
 from .workspaces import DATABASE_PREFIX, WORKSPACES_PAGE, WorkspacesService, check_name, require_admin
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class BranchesService:
             job.update(partitions=partitions, result=partitions)
 
         details = {"branch_id": branch.id, "branch_workspace": branch.id, "branch_name": branch.name}
-        internals = {"when_interrupted": "Some Data Sources of the branch may have the new rows already."}
+        internals = {WHEN_INTERRUPTED: "Some Data Sources of the branch may have the new rows already."}
         return jobs.start(access.workspace, "branch", work, access=access, details=details, internals=internals)
 
     def _make(self, job: RunningJob, main: Workspace, branch: Workspace, data: str, ignored: Sequence[str]) -> None:

@@ -21,8 +21,8 @@ from tinymagic.local.catalog import NameTaken
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.records import ConnectionRecord, new_id
 from tinymagic.local.secret_box import SecretUnreadable
+from tinymagic.local.sinks import SINKS_PAGE
 from tinymagic.local.sinks.buckets import checked_endpoint
-from tinymagic.local.sinks.settings import SINKS_PAGE
 from tinymagic.local.template.secrets import filled_setting, secrets_used
 from tinymagic.names import NAME_RE
 

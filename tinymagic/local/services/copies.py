@@ -229,7 +229,7 @@ class Copies:
         Raises:
             NotFound: there is no such Pipe.
             BadRequest: it is no Copy Pipe; a parameter is missing or wrong; the columns of the target are others.
-            Forbidden: the token may not read the Pipe or append to the target.
+            Forbidden: the token may not read the Pipe or append to the target, or may not make it a replace.
         """
         workspace = access.workspace
         pipe = self._pipes.pipe(workspace, pipe_name)
@@ -240,7 +240,10 @@ class Copies:
         target = self._target(workspace, None, node.output)
         if not makes_pipes:
             access.require("DATASOURCES:APPEND", target.name)
-        mode = _checked_mode(str(parameters.get("_mode") or node.output.get("mode") or MODES[0]))
+        stored = str(node.output.get("mode") or MODES[0])
+        mode = _checked_mode(str(parameters.get("_mode") or stored))
+        if mode != stored and not makes_pipes:
+            _require_mode(access, mode)
         moment = datetime.now(timezone.utc)
         given = {key: value for key, value in parameters.items() if key not in _OWN_PARAMETERS}
         given.update(access.fixed_parameters(pipe.name) or {})
@@ -286,6 +289,7 @@ class Copies:
         target = self._target(workspace, target_name, {})
         access.require("DATASOURCES:APPEND", target.name)
         checked = _checked_mode(mode or MODES[0])
+        _require_mode(access, checked)
 
         def compose() -> Composed:
             composed = self._composer.text(access, sql, {})
@@ -378,3 +382,9 @@ def _checked_mode(mode: str) -> str:
             f"Invalid MODE expression: '{mode[:80]}'. Valid modes are: 'append', 'replace'", documentation=PIPES_PAGE
         )
     return mode.lower()
+
+
+def _require_mode(access: Access, mode: str) -> None:
+    """Refuse a replace, which loses rows, to whoever may only append; replacing by an import needs the same scope."""
+    if mode == "replace":
+        access.require("DATASOURCES:CREATE")

@@ -11,6 +11,8 @@ from tinymagic.local.flags import flag
 from tinymagic.local.ingest.imports import DATASOURCES_PAGE, plain_reason
 from tinymagic.local.ingest.loader import Table
 
+from .running_job import WHEN_INTERRUPTED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -125,7 +127,7 @@ class Deletions:
             access=access,
             datasource=record,
             details={"datasource": {"id": record.id, "name": record.name}, "delete_condition": condition},
-            internals={"when_interrupted": _DELETION_GOES_ON},
+            internals={WHEN_INTERRUPTED: _DELETION_GOES_ON},
         )
 
     def _delete(self, job: RunningJob, workspace: Workspace, record_id: str, condition: str) -> None:

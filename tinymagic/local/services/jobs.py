@@ -13,7 +13,6 @@ the next start and says so.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import queue
 import re
@@ -29,8 +28,9 @@ from tinymagic.local.engine import DiskFull, EngineEnding, EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.records import JobRecord, now
+from tinymagic.local.views.job import describe, log_row
 
-from .running_job import COMMITTING, JobCancelled, RunningJob
+from .running_job import COMMITTING, WHEN_INTERRUPTED, JobCancelled, RunningJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,13 +52,11 @@ KEPT_HOURS = 48
 LISTED = 100
 
 FINAL_STATUSES = ("done", "error", "cancelled")
-STATUSES = ("waiting", "working", "cancelling", *FINAL_STATUSES)
+UNFINISHED_STATUSES = ("waiting", "working", "cancelling")
+STATUSES = (*UNFINISHED_STATUSES, *FINAL_STATUSES)
 
 #: Kinds that the ``kind`` filter knows (``jobs.md`` section 3).
 KINDS = ("import", "populateview", "copy", "sink", "delete_data", "query", "branch", "deployment")
-
-#: Parts of the object that are shown only when ``debug`` asks for them.
-_DEBUG_KEYS = ("blocks", "block_log", "hook_log")
 
 #: How long a job counts as new, and how long the answer about such a job waits for its end, seconds.
 _NEW_S = 0.5
@@ -70,7 +68,6 @@ _CLOSING_S = 1.0
 _DISK_FULL = "The disk of the embedded Tinybird is full. Make room on it, and start the job again."
 
 _INTERRUPTED = "The server ended while this job was {}."
-#: Jobs whose work is not simply undone by that say in `JobRecord.internals` what to expect instead.
 _PERHAPS_STORED = "Its rows were about to become visible and may be stored: look before you send them again."
 _NOTHING_STORED = "What it had not made visible by then was not stored; start it again."
 
@@ -225,29 +222,11 @@ class JobsService:
         Args:
             record: the job.
             base_url: scheme and host of this server as the client calls it.
-            debug: which of `_DEBUG_KEYS` to show, separated by commas or underscores.
+            debug: see `views.job.describe`.
         """
         running = self._unfinished.get(record.id)
-        shown = {
-            key: value
-            for key, value in record.details.items()
-            if key not in _DEBUG_KEYS or key in debug.replace(" ", "")
-        }
-        found: dict[str, Any] = {
-            "id": record.id,
-            "job_id": record.id,
-            "kind": record.kind,
-            "status": record.status,
-            "created_at": record.created_at,
-            "started_at": record.started_at,
-            "updated_at": record.updated_at,
-            "is_cancellable": running.is_cancellable if running else False,
-            "job_url": f"{base_url}/v0/jobs/{record.id}",
-            **shown,
-        }
-        if record.error:
-            found.update(error=record.error, errors=record.errors)
-        return found
+        is_cancellable = running is not None and running.is_cancellable
+        return describe(record, url=f"{base_url}/v0/jobs/{record.id}", is_cancellable=is_cancellable, debug=debug)
 
     def wait(self, job_id: str, timeout_s: float | None = None) -> bool:
         """Wait until a job is finished; say whether it is."""
@@ -389,29 +368,13 @@ class JobsService:
     def _note(self, record: JobRecord) -> None:
         if self._service_log is None:
             return
-        hidden = ("datasource", *_DEBUG_KEYS)
-        self._service_log.add(
-            "jobs_log",
-            record.workspace_id,
-            {
-                "job_id": record.id,
-                "job_type": record.kind,
-                "status": record.status,
-                "error": record.error or None,
-                "pipe_id": record.pipe_id or None,
-                "datasource_id": record.datasource_id or None,
-                "created_at": record.created_at[:-3],
-                "started_at": record.started_at[:-3] if record.started_at else None,
-                "updated_at": record.updated_at[:-3],
-                "job_metadata": json.dumps({k: v for k, v in record.details.items() if k not in hidden}),
-            },
-        )
+        self._service_log.add("jobs_log", record.workspace_id, log_row(record))
 
 
 def _interrupted(job: JobRecord) -> str:
-    if job.internals.get(COMMITTING) and "when_interrupted" not in job.internals:
+    if job.internals.get(COMMITTING) and WHEN_INTERRUPTED not in job.internals:
         return f"{_INTERRUPTED.format(job.status)} {_PERHAPS_STORED}"
-    return f"{_INTERRUPTED.format(job.status)} {job.internals.get('when_interrupted', _NOTHING_STORED)}"
+    return f"{_INTERRUPTED.format(job.status)} {job.internals.get(WHEN_INTERRUPTED, _NOTHING_STORED)}"
 
 
 def _hours_ago(hours: int) -> str:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from tinymagic.local.catalog import Catalog
     from tinymagic.local.pipes.composition import Composer
     from tinymagic.local.pipes.outputs import Output
-    from tinymagic.local.records import Node, Workspace
+    from tinymagic.local.records import Node, TokenRecord, Workspace
 
 
 class PipesService:
@@ -116,9 +116,8 @@ class PipesService:
         """Return a Pipe as the text of a ``.pipe`` file."""
         tokens = [
             TokenLine(token.name, "READ")
-            for token in self._catalog.tokens(workspace.id)
+            for token in self._tokens(workspace, pipe)
             if token.origin.get("type") in ("P", "DS")  # One name may stand in files of both kinds.
-            and any(scope["type"] == "PIPES:READ" and scope.get("resource") == pipe.id for scope in token.scopes)
         ]
         nodes = tuple(
             NodeFile(
@@ -132,6 +131,19 @@ class PipesService:
         )
         tags = resource_tags(self._catalog, workspace, pipe)
         return pipe_text(PipeFile(pipe.name, nodes, pipe.description, tokens=tuple(tokens), tags=tuple(tags)))
+
+    def only_token(self, access: Access, pipe: PipeRecord) -> str:
+        """Return the string of the token that reads a Pipe, when there is exactly one and the caller may know it."""
+        found = self._tokens(access.workspace, pipe)
+        return found[0].token if len(found) == 1 and access.is_admin else ""
+
+    def _tokens(self, workspace: Workspace, pipe: PipeRecord) -> list[TokenRecord]:
+        """Return the tokens with a scope to read this very Pipe."""
+        return [
+            token
+            for token in self._catalog.tokens(workspace.id)
+            if any(scope["type"] == "PIPES:READ" and scope.get("resource") == pipe.id for scope in token.scopes)
+        ]
 
     def dependents(self, workspace: Workspace, name: str) -> list[PipeRecord]:
         """Return the Pipes with a node whose SQL reads the Data Source or Pipe called *name*."""

@@ -21,6 +21,9 @@ _PROGRESS_EVERY_S = 0.3
 #: Key of a job's internals: its result was about to become visible.
 COMMITTING = "committing"
 
+#: Key of a job's internals: what to expect when the server ends meanwhile, for work that is not simply undone by that.
+WHEN_INTERRUPTED = "when_interrupted"
+
 
 class JobCancelled(Exception):  # noqa: N818 - says what happened
     """Somebody asked for the end of this job, and it has changed nothing yet."""

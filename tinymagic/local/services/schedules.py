@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.cron import Cron, CronError, read_cron
 from tinymagic.local.errors import BadRequest
+from tinymagic.local.pipes.definitions import PIPES_PAGE
 from tinymagic.local.records import PipeRecord, Workspace
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     Run: TypeAlias = Callable[[Workspace, PipeRecord, Node, datetime], None]
 
 logger = logging.getLogger("tinymagic.local")
-
-SCHEDULES_PAGE = "/api-reference/pipe-api.html"
 
 #: A clock that is set back by no more than this does not make a run happen twice.
 _SMALL_JUMP = timedelta(hours=3)
@@ -110,7 +109,7 @@ class Schedules:
         try:
             found = read_cron(cron)
         except CronError as error:
-            raise BadRequest(str(error), documentation=SCHEDULES_PAGE) from error
+            raise BadRequest(str(error), documentation=PIPES_PAGE) from error
         return found.text if found else ""
 
     def close(self) -> None:

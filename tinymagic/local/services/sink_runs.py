@@ -18,6 +18,7 @@ from tinymagic.local.engine import EngineError, quote_identifier, quote_string
 from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.ingest.loader import OWN_SQL_SETTINGS, staging_table
 from tinymagic.local.records import now
+from tinymagic.local.sinks import SINKS_PAGE
 from tinymagic.local.sinks.buckets import key_problem
 from tinymagic.local.sinks.file_names import (
     engine_compression,
@@ -26,11 +27,12 @@ from tinymagic.local.sinks.file_names import (
     numbered,
     with_ending,
 )
-from tinymagic.local.sinks.settings import SINKS_PAGE
+from tinymagic.local.sinks.settings import FILLED
 from tinymagic.local.sql.failures import query_error
 
-from .running_job import JobCancelled
-from .sink_targets import Order, SinkTarget, masked, target_of
+from .jobs import UNFINISHED_STATUSES
+from .running_job import WHEN_INTERRUPTED, JobCancelled
+from .sink_targets import NOT_TOLD, Order, SinkTarget, masked, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,14 +109,14 @@ class SinkRuns:
             access=order.access,
             pipe_id=pipe.id,
             details=details,
-            internals={"when_interrupted": "Files that it had written by then are in the bucket."},
+            internals={WHEN_INTERRUPTED: "Files that it had written by then are in the bucket."},
             queue_name=_QUEUE,
         )
 
     def unfinished(self, workspace: Workspace, pipe: PipeRecord) -> list[JobRecord]:
         """Return the jobs of a Pipe's sink that wait or run."""
         jobs = self._jobs.list(workspace, kind="sink", pipe_id=pipe.id)
-        return [job for job in jobs if job.status in ("waiting", "working", "cancelling")]
+        return [job for job in jobs if job.status in UNFINISHED_STATUSES]
 
     def composed(self, workspace: Workspace, order: Order) -> Composed:
         """Return the SELECT of a run.
@@ -169,7 +171,7 @@ class SinkRuns:
             error = "The job was cancelled."
             raise
         except ApiError as failure:
-            message = masked(failure.message, order.hidden)
+            message = masked(failure.message, order.hidden, NOT_TOLD)
             error = failure.message = message + (target.written() if target else "")
             raise
         except Exception:
@@ -304,7 +306,7 @@ class SinkRuns:
         if fill is None:
             return order
         settings = order.settings
-        changed = {name: fill(workspace, getattr(settings, name)) for name in ("path", "file_template", "kafka_topic")}
+        changed = {name: fill(workspace, getattr(settings, name)) for name in FILLED}
         return replace(order, settings=replace(settings, **changed))
 
     def _reason(self, error: EngineError, target: SinkTarget) -> str:

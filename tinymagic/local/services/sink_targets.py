@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.errors import ApiError, BadRequest
-from tinymagic.local.secret_text import MASK
+from tinymagic.local.secret_text import MASK, hidden
+from tinymagic.local.sinks import SINKS_PAGE
 from tinymagic.local.sinks.buckets import object_url
-from tinymagic.local.sinks.settings import SINKS_PAGE
 
 from .connections import S3_SERVICES, credentials_of, endpoint_of, value_of
 
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 #: Credentials from this length on are taken out of errors wherever they stand.
 _LEAST_CHARACTERS = 8
+
+#: What is said when the reason itself would show an Environment Variable.
+NOT_TOLD = (
+    "The sink cannot be used as it is set. The details could show the value of an Environment Variable in its settings."
+)
 
 #: Files that an error names.
 _MOST_NAMED = 20
@@ -93,7 +98,7 @@ class SinkTarget:
             # A short one, as in tests, is a part of many words.
             found, mask = (value, MASK) if len(value) >= _LEAST_CHARACTERS else (f"'{value}'", f"'{MASK}'")
             text = text.replace(found, mask)
-        return masked(text, self.variables)
+        return masked(text, self.variables) if self.variables else text
 
     def statistics(self) -> dict[str, Any]:
         """Return what the job tells of the files."""
@@ -144,11 +149,10 @@ def target_of(connections: ConnectionsService, workspace: Workspace, order: Orde
     return SinkTarget(lambda key: object_url(endpoint, region, bucket, key), key_id, secret, order.hidden)
 
 
-def masked(text: str, values: Iterable[str]) -> str:
-    """Return *text* with `MASK` for the values of Environment Variables that were filled in."""
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, MASK)
-    return text
+def masked(text: str, values: Iterable[str], otherwise: str = MASK) -> str:
+    """Return *text* with `MASK` for the values of Environment Variables, or *otherwise* when a piece would be left."""
+    found = hidden(text, values)
+    return otherwise if found is None else found
 
 
 @contextmanager
@@ -157,5 +161,5 @@ def hiding(values: Iterable[str]) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        error.message = masked(error.message, values)
+        error.message = masked(error.message, values, NOT_TOLD)
         raise

@@ -13,7 +13,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
-from tinymagic.local.sinks.settings import ALIASES, OVERRIDES, SINKS_PAGE, SinkSettings, given, read_settings
+from tinymagic.local.sinks import SINKS_PAGE
+from tinymagic.local.sinks.settings import ALIASES, FILLED, OVERRIDES, SinkSettings, given, read_settings
 from tinymagic.local.template.secrets import secrets_used
 
 from .connections import KAFKA
@@ -44,9 +45,6 @@ _UNDONE = {
     "materialized": "materialized. Unlink it first.",
     "copy": "the copy of its pipe. Unset that first.",
 }
-
-#: Settings in which Environment Variables may stand, as in datafiles.
-_FILLED = ("path", "file_template", "kafka_topic")
 
 
 class Sinks:
@@ -129,8 +127,9 @@ class Sinks:
         """Return the keys of the Pipe's object that are about its sink."""
         del pipe
         settings = SinkSettings.of(node.output)
-        shown = {"kafka_topic": settings.kafka_topic} if settings.is_kafka else settings.as_output()
-        shown.pop("kafka_topic" if not settings.is_kafka else "", None)
+        shown = {
+            key: value for key, value in settings.as_output().items() if (key == "kafka_topic") is settings.is_kafka
+        }
         record = self._found(workspace, str(node.output.get("connection")))
         return {
             "sink_node": node.id,
@@ -279,7 +278,7 @@ class Sinks:
         }
         checked = read_settings(filled, self._filled(workspace, before), kafka=kafka)
         written = {}
-        for name in _FILLED:
+        for name in FILLED:
             text = given(fields, name)
             text = getattr(before, name) if text is None else text
             if secrets_used(text):
@@ -287,7 +286,7 @@ class Sinks:
         return replace(checked, **written)
 
     def _filled(self, workspace: Workspace, settings: SinkSettings) -> SinkSettings:
-        found = {name: getattr(settings, name) for name in _FILLED}
+        found = {name: getattr(settings, name) for name in FILLED}
         return replace(
             settings,
             **{name: self._connections.filled(workspace, text) for name, text in found.items() if secrets_used(text)},

@@ -22,6 +22,7 @@ from tinymagic.local.records import TokenRecord, User, Workspace
 from tinymagic.local.views.workspace import ORGANIZATION_NAME, describe, organization, organization_id
 from tinymagic.names import name_problem
 
+from .jobs import UNFINISHED_STATUSES
 from .tokens import CREATE_DATASOURCE_TOKEN, USER_TOKEN, WORKSPACE_ADMIN_TOKEN, admin_token_name
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ WORKSPACES_PAGE = "/api-reference/overview"
 DATABASE_PREFIX = "w_"
 
 _MOST_NAME_CHARACTERS = 200
-_UNFINISHED = ("waiting", "working", "cancelling")
 
 
 class WorkspacesService:
@@ -282,7 +282,7 @@ class WorkspacesService:
 
     def _cancel_jobs(self, workspace: Workspace, jobs: JobsService) -> None:
         for job in self._catalog.jobs(workspace.id, created_after=""):
-            if job.status in _UNFINISHED:
+            if job.status in UNFINISHED_STATUSES:
                 with contextlib.suppress(ApiError):  # It ended meanwhile, or is about to.
                     jobs.cancel(workspace, job.id)
 

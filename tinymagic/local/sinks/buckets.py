@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from tinymagic.local.errors import BadRequest
 
-_PAGE = "/api-reference/sink-pipes-api"
+from . import SINKS_PAGE
 
 SCHEMES = ("s3", "gs")
 
@@ -54,12 +54,14 @@ def parse_bucket_uri(text: str) -> Bucket:
     name, _, prefix = rest.partition("/")
     if not separator or scheme.lower() not in SCHEMES or not _BUCKET_RE.fullmatch(name) or ".." in name:
         raise BadRequest(
-            f"path must be s3://<bucket>/<prefix> or gs://<bucket>/<prefix>, not {text[:80]!r}.", documentation=_PAGE
+            f"path must be s3://<bucket>/<prefix> or gs://<bucket>/<prefix>, not {text[:80]!r}. The name of a bucket has "
+            "3 to 63 letters, digits, hyphens and dots.",
+            documentation=SINKS_PAGE,
         )
     prefix = prefix.strip("/")
     problem = key_problem(prefix) if prefix else None
     if problem:
-        raise BadRequest(f"path: {problem}", documentation=_PAGE)
+        raise BadRequest(f"path: {problem}", documentation=SINKS_PAGE)
     return Bucket(scheme.lower(), name, prefix)
 
 
@@ -90,7 +92,7 @@ def checked_endpoint(text: str) -> str:
         # The text may hold a password, so it is not shown.
         raise BadRequest(
             "s3_endpoint must be a URL such as http://127.0.0.1:9000: http or https, without a user or a query.",
-            documentation=_PAGE,
+            documentation=SINKS_PAGE,
         )
     return text.strip().rstrip("/")
 
@@ -107,6 +109,6 @@ def object_url(endpoint: str, region: str, bucket: Bucket, key: str) -> str:
     if not _REGION_RE.fullmatch(region):
         raise BadRequest(
             f"{region[:40]!r} is not a region of AWS. Set s3_region of the connection, for instance us-east-1.",
-            documentation=_PAGE,
+            documentation=SINKS_PAGE,
         )
     return f"https://s3.{region}.amazonaws.com/{path}"

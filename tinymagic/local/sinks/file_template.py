@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from tinymagic.local.engine import quote_identifier, quote_string
 from tinymagic.local.errors import BadRequest
 
+from . import SINKS_PAGE
 from .buckets import key_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-_PAGE = "/api-reference/sink-pipes-api"
 
 #: Files that rows may be split into by ``{n}``.
 MOST_SPLITS = 1_000
@@ -105,16 +104,16 @@ def parse_file_template(text: str) -> FileTemplate:
     if problem or text.strip().startswith("/") or text.strip().endswith("/"):
         raise BadRequest(
             f"file_template: {problem or 'it cannot begin or end with a slash.'}",
-            documentation=_PAGE,
+            documentation=SINKS_PAGE,
         )
     if sum(isinstance(piece, Split) for piece in pieces) > 1:
-        raise BadRequest("file_template: there may be one number of files only.", documentation=_PAGE)
+        raise BadRequest("file_template: there may be one number of files only.", documentation=SINKS_PAGE)
     return template
 
 
 def _literal(text: str, whole: str) -> list[Literal]:
     if "{" in text or "}" in text:
-        raise BadRequest(f"file_template: a brace in {whole[:80]!r} has no partner.", documentation=_PAGE)
+        raise BadRequest(f"file_template: a brace in {whole[:80]!r} has no partner.", documentation=SINKS_PAGE)
     return [Literal(text)] if text else []
 
 
@@ -123,7 +122,8 @@ def _placeholder(text: str, whole: str) -> Column | Split:
     if count.isascii() and count.isdigit():
         if not 1 <= int(count) <= MOST_SPLITS:
             raise BadRequest(
-                f"file_template: {{{count}}} is not a number of files from 1 to {MOST_SPLITS}.", documentation=_PAGE
+                f"file_template: {{{count}}} is not a number of files from 1 to {MOST_SPLITS}.",
+                documentation=SINKS_PAGE,
             )
         return Split(int(count))
     match = _COLUMN_RE.fullmatch(text)
@@ -131,7 +131,7 @@ def _placeholder(text: str, whole: str) -> Column | Split:
         raise BadRequest(
             f"file_template: {{{text[:60]}}} in {whole[:80]!r} is neither a column such as {{country}}, a column with "
             "a format such as {day, '%Y-%m-%d'}, nor a number of files such as {4}.",
-            documentation=_PAGE,
+            documentation=SINKS_PAGE,
         )
     return Column(match[1], match[2] if match[2] is not None else match[3])
 
@@ -145,7 +145,7 @@ def _sql(piece: Literal | Column | Split, types: Mapping[str, str]) -> str:
         number = " For a number of files write it in digits, for instance {4}." if piece.name == "n" else ""
         raise BadRequest(
             f"file_template: the query has no column {piece.name!r}; it has {', '.join(types)}.{number}",
-            documentation=_PAGE,
+            documentation=SINKS_PAGE,
         )
     column = quote_identifier(piece.name)
     if piece.format is None:
@@ -159,7 +159,7 @@ def _sql(piece: Literal | Column | Split, types: Mapping[str, str]) -> str:
         raise BadRequest(
             f"file_template: the column {piece.name!r} is a {types[piece.name]}, and only dates and times take a "
             "format.",
-            documentation=_PAGE,
+            documentation=SINKS_PAGE,
         )
     formatted = f"ifNull(formatDateTime({moment}, {quote_string(piece.format)}), 'null')"
     return f"replaceRegexpAll({formatted}, {quote_string(_NOT_IN_DATES)}, '_')"

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.errors import BadRequest
 
+from . import SINKS_PAGE
 from .buckets import Bucket, parse_bucket_uri
 from .file_template import FileTemplate, parse_file_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SINKS_PAGE = "/api-reference/sink-pipes-api"
 
 #: Names by which requests, datafiles and older versions call the same thing; the first is ours.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -28,6 +27,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "kafka_topic": ("kafka_topic", "export_kafka_topic"),
     "region": ("region", "export_region"),
 }
+
+#: Settings in which Environment Variables may stand, as in datafiles.
+FILLED = ("path", "file_template", "kafka_topic")
 
 #: What a run may change for itself (``sinks.md``, trigger).
 OVERRIDES = ("connection", "path", "file_template", "format", "compression", "write_strategy")

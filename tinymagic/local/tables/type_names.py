@@ -17,7 +17,6 @@ SMALL_INTEGERS = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32"
 WIDE_INTEGERS = ("Int128", "Int256", "UInt128", "UInt256")
 FLOATS = ("Float32", "Float64", "BFloat16")
 DATES = ("Date", "Date32", "DateTime", "DateTime64")
-STRINGS = ("String", "FixedString")
 
 
 @dataclass(frozen=True)
