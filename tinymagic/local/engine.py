@@ -85,10 +85,13 @@ _TELLING_NO_VALUES = frozenset(
 _KEY_SIZE_RE = re.compile(r"Invalid (?:key|IV|nonce)? ?size: \d+ expected")
 _QUOTED_QUERY_RE = re.compile(r":? In scope |: [Ww]hile executing |: [Ww]hile processing |, Stack trace")
 
+#: Of an error's text; a query can make one of megabytes (``throwIf(1, repeat(...))``).
+_MOST_MESSAGE_CHARACTERS = 10_000
+
 _ERROR_RE = re.compile(r"Code: (\d+)\. DB::(?:Net|Parsing)?Exception: ?(.*)", re.DOTALL)
 _STREAM_HEAD_RE = re.compile(r"^Streaming insert \w+ failed: ")
-_NAME_RE = re.compile(r"\s*\(([A-Z][A-Z0-9_]+)\)\s*$")
-_VERSION_RE = re.compile(r"\s*\(version [0-9.]+[^()]*\)")
+_NAME_RE = re.compile(r"\(([A-Z][A-Z0-9_]+)\)$")
+_VERSION_RE = re.compile(r"\s?\(version [0-9][^()]*\)")
 _IDENTIFIER_RE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -110,7 +113,7 @@ class EngineError(Exception):
     @classmethod
     def from_text(cls, text: str) -> EngineError:
         """Take chDB's error text apart; nested ``Code: N. DB::Exception:`` heads are dropped too."""
-        code, message = 0, _STREAM_HEAD_RE.sub("", text.strip())
+        code, message = 0, _STREAM_HEAD_RE.sub("", _shortened(text.strip()))
         while match := _ERROR_RE.search(message):
             code = code if code else int(match[1])
             message = message[: match.start()] + match[2] if message[: match.start()].strip() else match[2]
@@ -122,6 +125,14 @@ class EngineError(Exception):
             # Errors of formats come packed three times: "text. (NAME). (NAME). (NAME)".
             message = message.removesuffix(".") if message.endswith(f"({name}).") else message
         return cls(code, name, message)
+
+
+def _shortened(text: str) -> str:
+    """Leave out the middle of a very long text: it quotes a query or a value, and whoever reads it does so several times."""
+    if len(text) <= _MOST_MESSAGE_CHARACTERS:
+        return text
+    half = _MOST_MESSAGE_CHARACTERS // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 class DiskFull(Exception):  # noqa: N818 - says what happened

@@ -1,4 +1,4 @@
-"""Small HTTP pieces that all routes share: JSON replies, parameters, bodies with a limit, work in threads.
+"""Small HTTP pieces that all routes share: JSON replies, bodies with a limit, work in threads.
 
 The only module beside `routes/`, `app.py` and `access.permissions` that knows Starlette.
 """

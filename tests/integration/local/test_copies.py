@@ -704,6 +704,28 @@ class TestRights:
                 shop.wait(reply.json()["job"]["id"])
         assert len(shop.all(target)) == 6
 
+    def test_to_replace_what_the_pipe_appends(self, shop, api):
+        """Who may only append does not empty a Data Source by the mode of a run; a Pipe that replaces may be run."""
+        source, target = shop.source(), shop.source()
+        appending, replacing = (
+            shop.pipe(f"SELECT * FROM {source}", target, mode=mode) for mode in ("append", "replace")
+        )
+        for pipe, scopes, status in [
+            (appending, (f"PIPES:READ:{appending}", f"DATASOURCES:APPEND:{target}"), 403),
+            (appending, (f"PIPES:READ:{appending}", "DATASOURCES:CREATE"), 200),
+            (appending, ("PIPES:CREATE",), 200),
+            (replacing, (f"PIPES:READ:{replacing}", f"DATASOURCES:APPEND:{target}"), 200),
+        ]:
+            reply = api.post(f"/v0/pipes/{pipe}/copy?_mode=replace", token=self.token(api, *scopes))
+            assert reply.status_code == status, (scopes, reply.text)
+            if status == 200:
+                shop.wait(reply.json()["job"]["id"])
+        read = f"DATASOURCES:READ:{source}"
+        for scopes, status in [((read, f"DATASOURCES:APPEND:{target}"), 403), ((read, "DATASOURCES:CREATE"), 200)]:
+            sql, parameters = f"SELECT * FROM {source} WHERE 0", {"copy_to": target, "_mode": "replace"}
+            reply = api.post("/v0/sql_copy", params=parameters, data=sql, token=self.token(api, *scopes))
+            assert reply.status_code == status, (scopes, reply.text)
+
     def test_to_set(self, shop, api):
         source, target = shop.source(), shop.source(rows="")
         pipe = shop.pipe(f"SELECT * FROM {source}", target)

@@ -465,6 +465,14 @@ class TestChangesAround:
         assert api.get(f"/v0/pipes/{view}_mv").json()["type"] == "default"
         assert send(api, view, event(1, "a", 1)).status_code == 200
 
+    def test_pipe_replaced(self, api: Api, view: str) -> None:
+        """Another Pipe in the place of the view's leaves the target, which the view had made, with its rows."""
+        assert send(api, view, event(1, "a", 1)).status_code == 200
+        nodes = [{"name": "other", "sql": "SELECT 1 AS x", "type": "endpoint"}]
+        made(api.post("/v0/pipes", params={"force": "true"}, json={"name": f"{view}_mv", "nodes": nodes}))
+        assert send(api, view, event(2, "b", 2)).status_code == 200
+        assert rows(api, f"SELECT * FROM {view}_t") == [["a", 1]]
+
     def test_rename(self, api: Api, view: str) -> None:
         """A name that stands in SQL stays; a target may be called otherwise and still gets its rows."""
         reply = api.request("PUT", f"/v0/datasources/{view}", data={"name": f"{view}_x"})

@@ -88,7 +88,7 @@ class TestFiring:
         assert schedules.tick() == 60
         assert runs.take() == [("a", at("10:01:00"))]
         assert schedules.tick() == 60
-        clock.moment = at("10:01:59.9")
+        clock.moment = at("10:01:59.900")
         schedules.tick()
         assert runs.take() == []
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DATASOURCES_PAGE = "/api-reference/datasource-api"
 #: What the engine adds about the statement, which is one of ours: nothing in it is of use to a user.
-_STATEMENT_RE = re.compile(r"[.:,]?\s*(?:In scope |[Ww]hile (?:executing|processing|reading|inserting) ).*", re.DOTALL)
+_STATEMENT_RE = re.compile(r"[.:,]?\s?(?:In scope |[Ww]hile (?:executing|processing|reading|inserting) ).*", re.DOTALL)
 _QUOTED = "[`'\"]?"
 _STAGED_RE = re.compile(
     rf"(?:{_QUOTED}_tm_staging{_QUOTED}\.)?{_QUOTED}load_[0-9a-f]{{32}}(?:_quarantine)?{_QUOTED}(?:\s*\([0-9a-f-]{{36}}\))?"

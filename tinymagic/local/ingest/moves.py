@@ -125,6 +125,7 @@ class Moves:
         """
         # What has arrived is counted for a table as a whole: two steps may bring it the same content.
         arrived: dict[tuple[str, str], Counter[tuple[str, ...]]] = {}
+        brought: list[str] = []
         for kind, staged, database, table, before in steps:
             try:
                 with self._engine.cleaning():
@@ -132,12 +133,20 @@ class Moves:
                         if (database, table) not in arrived:
                             arrived[database, table] = self._arrived(database, table, int(before))
                         self._finish(staged, database, table, arrived[database, table])
+                        brought.append(staged)
                     elif self._uuid(database, table) == before and self._uuid(self._staging, staged):
                         self._do((kind, staged, database, table, before))
             except Exception as failure:
                 if error is not None:
                     logger.exception("A change of several tables stays unfinished until the next start.")
+                    self._forget(brought)
                     raise Unfinished(str(failure)) from error
+
+    def _forget(self, brought: Sequence[str]) -> None:
+        """Drop staged tables whose rows have arrived: by the next start merges have made that hard to see."""
+        for staged in brought:
+            with suppress(Exception), self._engine.cleaning():
+                self._engine.execute(f"DROP TABLE {quote_identifier(self._staging)}.{quote_identifier(staged)} SYNC")
 
     def finish(self) -> None:
         """Bring to their end the moves that a killed server had begun; call it when nobody writes."""

@@ -27,7 +27,9 @@ def copied_pipe(pipe: PipeRecord, branch_id: str, ids: Mapping[str, str]) -> Pip
 
 def _copied_node(node: Node, ids: Mapping[str, str]) -> Node:
     output: dict[str, Any] = {
-        key: ids.get(value, value) if isinstance(value, str) else value for key, value in node.output.items()
+        key: ids.get(value, value) if isinstance(value, str) else value
+        for key, value in node.output.items()
+        if key != "waiting"  # For a job of the main workspace.
     }
     if output.get("schedule_cron"):
         output["paused"] = True  # What runs by the clock shall not run twice.

@@ -12,4 +12,7 @@ Every module exports ``ROUTES: list[starlette.routing.Route]``, made with `tinym
 `app.py` imports the modules named in its ``_ROUTE_MODULES``. Handlers are ``async``; whatever touches the engine or the
 catalogue goes through `in_thread` (http.py), so that the event loop stays free. Errors are raised as `ApiError`.
 Paths are written without a trailing slash; the application takes it off requests.
+
+Beside the resources: `forms` and `reading` take parameters out of requests, `uploads` files. `reading` also answers
+with rows, `replies` with what several resources show.
 """

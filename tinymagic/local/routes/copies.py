@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from tinymagic.local.access.permissions import Access, guarded
-from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
+from tinymagic.local.http import in_thread_to_write, json_response
 
 from .forms import parameters, text, whole_text
 from .reading import call_parameters, template_values
+from .replies import shown_job, shown_pipe, shown_run
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from tinymagic.local.records import JobRecord, PipeRecord
     from tinymagic.local.services import Services
 
 
@@ -25,7 +25,7 @@ async def set_copy(request: Request, access: Access) -> Response:
     path = request.path_params
     fields = await parameters(request)
     pipe = await in_thread_to_write(services.copies.set, access, path["pipe"], path["node"], fields)
-    return json_response(await _whole(request, access, pipe))
+    return json_response(await shown_pipe(request, access, pipe))
 
 
 async def unset_copy(request: Request, access: Access) -> Response:
@@ -41,8 +41,7 @@ async def run(request: Request, access: Access) -> Response:
     services: Services = request.app.state.services
     values = template_values(await call_parameters(request))
     pipe, node, job = await in_thread_to_write(services.copies.run, access, request.path_params["pipe"], values)
-    described = await in_thread(services.pipes.describe_node, access.workspace, node)
-    return json_response({**described, "pipe_id": pipe.id, "pipe_name": pipe.name, "job": _job(request, job)})
+    return json_response(await shown_run(request, access, pipe, node, job))
 
 
 async def pause(request: Request, access: Access) -> Response:
@@ -58,14 +57,14 @@ async def resume(request: Request, access: Access) -> Response:
 async def _paused(request: Request, access: Access, *, paused: bool) -> Response:
     services: Services = request.app.state.services
     pipe = await in_thread_to_write(services.copies.pause, access.workspace, request.path_params["pipe"], paused=paused)
-    return json_response(await _whole(request, access, pipe))
+    return json_response(await shown_pipe(request, access, pipe))
 
 
 async def cancel(request: Request, access: Access) -> Response:
     """Cancel the runs that are not finished, and pause the schedule."""
     services: Services = request.app.state.services
     pipe, jobs = await in_thread_to_write(services.copies.cancel, access.workspace, request.path_params["pipe"])
-    return json_response({**await _whole(request, access, pipe), "jobs": [_job(request, job) for job in jobs]})
+    return json_response({**await shown_pipe(request, access, pipe), "jobs": [shown_job(request, job) for job in jobs]})
 
 
 async def copy_sql(request: Request, access: Access) -> Response:
@@ -74,18 +73,8 @@ async def copy_sql(request: Request, access: Access) -> Response:
     asked = await parameters(request, raw="q")
     sql, target, mode = whole_text(asked, "q"), text(asked, "copy_to"), text(asked, "_mode") or text(asked, "mode")
     job = await in_thread_to_write(services.copies.copy_sql, access, sql, target, mode)
-    view = _job(request, job)
+    view = shown_job(request, job)
     return json_response({"id": job.id, "job_id": job.id, "job_url": view["job_url"], "job": view})
-
-
-async def _whole(request: Request, access: Access, pipe: PipeRecord) -> dict[str, Any]:
-    services: Services = request.app.state.services
-    return await in_thread(services.pipes.describe, access.workspace, pipe, base_url(request))
-
-
-def _job(request: Request, job: JobRecord) -> dict[str, Any]:
-    services: Services = request.app.state.services
-    return services.jobs.view(job, base_url(request))
 
 
 _CREATE = ["PIPES:CREATE"]

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound
 from tinymagic.local.flags import flag
-from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
+from tinymagic.local.http import in_thread, in_thread_to_write, json_response
 
 from .forms import text_parameters
+from .replies import shown_job
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -49,7 +50,7 @@ async def delete_rows(request: Request, access: Access) -> Response:
         rows = await in_thread_to_write(services.deletions.count_rows, access.workspace, name, condition)
         return json_response({"rows_to_be_deleted": rows})
     job = await in_thread_to_write(services.deletions.start_deletion, access, name, condition)
-    return json_response(_deletion_reply(services, job, request))
+    return json_response(_deletion_reply(request, job))
 
 
 async def delete_rows_lightweight(request: Request, access: Access) -> Response:
@@ -58,7 +59,7 @@ async def delete_rows_lightweight(request: Request, access: Access) -> Response:
     name = request.path_params["name"]
     if not flag(fields, "wait", default=True):
         job = await in_thread_to_write(services.deletions.start_lightweight_deletion, access, name, fields)
-        return json_response(_deletion_reply(services, job, request))
+        return json_response(_deletion_reply(request, job))
     return json_response(
         await in_thread_to_write(services.deletions.delete_lightweight, access.workspace, name, fields)
     )
@@ -116,8 +117,8 @@ async def _asked(request: Request) -> tuple[Services, dict[str, str]]:
     return request.app.state.services, await text_parameters(request)
 
 
-def _deletion_reply(services: Services, job: JobRecord, request: Request) -> dict[str, Any]:
-    view = services.jobs.view(job, base_url(request))
+def _deletion_reply(request: Request, job: JobRecord) -> dict[str, Any]:
+    view = shown_job(request, job)
     ids = dict.fromkeys(("id", "job_id", "delete_id"), job.id)
     return {**ids, "job_url": view["job_url"], "status": view["status"], "job": view}
 

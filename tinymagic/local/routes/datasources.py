@@ -10,10 +10,11 @@ from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.errors import BadRequest, NotFound, PayloadTooLarge
 from tinymagic.local.files.file_formats import file_format_of
 from tinymagic.local.flags import flag
-from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
+from tinymagic.local.http import in_thread, in_thread_to_write, json_response
 from tinymagic.local.ingest.imports import ImportRequest
 from tinymagic.local.services.importing import MODES
 
+from .replies import shown_job
 from .uploads import Received, receive
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ async def load(request: Request, access: Access) -> Response:
         asked = _asked(received, services.limits)
         if url:
             job = await in_thread(services.imports.start, access, mode, asked)
-            return json_response(_job_reply(services, job, request), headers=rate)
+            return json_response(_job_reply(request, job), headers=rate)
         return json_response(
             await in_thread_to_write(services.imports.run, access.workspace, mode, asked), headers=rate
         )
@@ -106,7 +107,7 @@ async def _load_in_job(request: Request, access: Access, mode: str) -> Response:
         rate = services.rates.check("imports", access.workspace.id)
         job = await in_thread(services.imports.start, access, mode, _asked(received, services.limits))
         received.path = None  # It belongs to the job now.
-        return json_response(_job_reply(services, job, request), 202, headers=rate)
+        return json_response(_job_reply(request, job), 202, headers=rate)
     finally:
         received.discard()
 
@@ -159,9 +160,9 @@ def _asked(received: Received, limits: Limits) -> ImportRequest:
     return ImportRequest(parameters, received.path, file_format, received.file_name)
 
 
-def _job_reply(services: Services, job: JobRecord, request: Request) -> dict[str, Any]:
+def _job_reply(request: Request, job: JobRecord) -> dict[str, Any]:
     """Return section 3.5 (c): the job's ids at the top, and the job."""
-    view = services.jobs.view(job, base_url(request))
+    view = shown_job(request, job)
     return {
         "id": job.id,
         "job_id": job.id,

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from tinymagic.local.access.permissions import Access, guarded
 from tinymagic.local.flags import flag
-from tinymagic.local.http import base_url, in_thread, json_response
+from tinymagic.local.http import in_thread, json_response
 from tinymagic.local.services.branches import BranchesService
 
 from .forms import parameters, text
+from .replies import shown_job
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -43,7 +44,7 @@ async def create(request: Request, access: Access) -> Response:
         _service(request).create, access, services.jobs, text(asked, "name"), text(asked, "data"), ignored
     )
     view = await in_thread(services.workspaces.view, branch)
-    return json_response({**view, "job": services.jobs.view(job, base_url(request))})
+    return json_response({**view, "job": shown_job(request, job)})
 
 
 async def bring_data(request: Request, access: Access) -> Response:
@@ -53,7 +54,7 @@ async def bring_data(request: Request, access: Access) -> Response:
     data, ignored = text(asked, "mode") or text(asked, "data"), _names(text(asked, "ignore_datasources"))
     branch = request.path_params["branch"]
     job = await in_thread(_service(request).bring_data, access, services.jobs, branch, data, ignored)
-    return json_response({"job": services.jobs.view(job, base_url(request))})
+    return json_response({"job": shown_job(request, job)})
 
 
 async def delete(request: Request, access: Access) -> Response:

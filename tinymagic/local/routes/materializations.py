@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from tinymagic.local.access.permissions import Access, guarded
-from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
+from tinymagic.local.http import in_thread, in_thread_to_write, json_response
 
 from .forms import text_parameters
+from .replies import shown_extra, shown_job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.requests import Request
 
     from tinymagic.local.services import Services
@@ -24,7 +23,7 @@ async def materialize(request: Request, access: Access) -> Response:
     services, fields, pipe, node = await _asked(request)
     made, extra = await in_thread_to_write(services.materializations.link, access, pipe, node, fields)
     shown = await in_thread(services.pipes.describe_node, access.workspace, made)
-    return json_response({**shown, **shown_extra(services, extra, request)})
+    return json_response({**shown, **shown_extra(request, extra)})
 
 
 async def unlink(request: Request, access: Access) -> Response:
@@ -38,21 +37,13 @@ async def populate(request: Request, access: Access) -> Response:
     """Evaluate a view on the rows that are there, in a job."""
     services, fields, pipe, node = await _asked(request)
     job = await in_thread_to_write(services.populating.start, access.workspace, pipe, node, fields, access=access)
-    return json_response(shown_extra(services, {"job": job}, request))
+    return json_response({"job": shown_job(request, job)})
 
 
 async def analyze(request: Request, access: Access) -> Response:
     """Say how a node would be materialized."""
     services, fields, pipe, node = await _asked(request)
     return json_response(await in_thread(services.materializations.advice, access.workspace, pipe, node, fields))
-
-
-def shown_extra(services: Services, extra: Mapping[str, Any], request: Request) -> dict[str, Any]:
-    """Return the keys that a change of a Pipe adds to the reply, with the job as the API shows it."""
-    job = extra.get("job")
-    if job is None or isinstance(job, dict):
-        return dict(extra)
-    return {**extra, "job": services.jobs.view(job, base_url(request))}
 
 
 async def _asked(request: Request) -> tuple[Services, dict[str, str], str, str]:

@@ -14,7 +14,7 @@ from tinymagic.local.pipes.definitions import PIPES_PAGE
 from tinymagic.local.views.pipe import pick
 
 from .forms import parameters, text
-from .materializations import shown_extra
+from .replies import shown_extra, shown_pipe
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -75,7 +75,7 @@ async def create(request: Request, access: Access) -> Response:
         fields={key: value for key, value in asked.items() if key not in _OWN},
         access=access,
     )
-    return json_response({**await _whole(request, access, made.pipe), **shown_extra(services, made.extra, request)})
+    return json_response({**await _whole(request, access, made.pipe), **shown_extra(request, made.extra)})
 
 
 async def show(request: Request, access: Access) -> Response:
@@ -149,7 +149,7 @@ async def add_node(request: Request, access: Access) -> Response:
     return json_response(
         {
             **await in_thread(services.pipes.describe_node, access.workspace, made),
-            **shown_extra(services, extra, request),
+            **shown_extra(request, extra),
         }
     )
 
@@ -221,12 +221,8 @@ async def _seen(request: Request, access: Access) -> PipeRecord:
 async def _whole(request: Request, access: Access, pipe: PipeRecord) -> dict[str, Any]:
     """Return the object of one Pipe, with its text."""
     services: Services = request.app.state.services
-
-    def described() -> dict[str, Any]:
-        shown = services.pipes.describe(access.workspace, pipe, base_url(request))
-        return {**shown, "content": services.pipes.datafile(access.workspace, pipe)}
-
-    return await in_thread(described)
+    shown = await shown_pipe(request, access, pipe)
+    return {**shown, "content": await in_thread(services.pipes.datafile, access.workspace, pipe)}
 
 
 _READING = ["PIPES:READ", "PIPES:CREATE"]

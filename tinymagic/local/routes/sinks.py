@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from tinymagic.local.access.permissions import Access, guarded
-from tinymagic.local.http import base_url, in_thread, in_thread_to_write, json_response
+from tinymagic.local.http import in_thread_to_write, json_response
 
 from .forms import parameters
 from .reading import call_parameters, template_values
+from .replies import shown_pipe, shown_run
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,7 +25,7 @@ async def set_sink(request: Request, access: Access) -> Response:
     path = request.path_params
     fields = await parameters(request)
     pipe = await in_thread_to_write(services.sinks.set, access, path["pipe"], path["node"], fields)
-    return json_response(await in_thread(services.pipes.describe, access.workspace, pipe, base_url(request)))
+    return json_response(await shown_pipe(request, access, pipe))
 
 
 async def unset_sink(request: Request, access: Access) -> Response:
@@ -43,9 +44,7 @@ async def run(request: Request, access: Access) -> Response:
     if given.get("format"):  # Of the files. Elsewhere it is the API's own word for that of the reply.
         values["format"] = given["format"]
     pipe, node, job = await in_thread_to_write(services.sinks.run, access, request.path_params["pipe"], values)
-    described = await in_thread(services.pipes.describe_node, access.workspace, node)
-    view = services.jobs.view(job, base_url(request))
-    return json_response({**described, "pipe_id": pipe.id, "pipe_name": pipe.name, "job": view})
+    return json_response(await shown_run(request, access, pipe, node, job))
 
 
 _NODE = "/v0/pipes/{pipe}/nodes/{node}/sink"

@@ -35,16 +35,16 @@ async def create(request: Request, access: Access) -> Response:
     """Add one."""
     asked = await parameters(request)
     name, value, kind = text(asked, "name"), _value(asked), text(asked, "type")
-    return json_response(await in_thread(_service(request).create, access, name, value, kind, _editor(request, access)))
+    editor = await in_thread(_editor, request, access)
+    return json_response(await in_thread(_service(request).create, access, name, value, kind, editor))
 
 
 async def update(request: Request, access: Access) -> Response:
     """Give one another value."""
     asked = await parameters(request)
-    name = request.path_params["name"]
-    return json_response(
-        await in_thread(_service(request).update, access, name, _value(asked), _editor(request, access))
-    )
+    name, value = request.path_params["name"], _value(asked)
+    editor = await in_thread(_editor, request, access)
+    return json_response(await in_thread(_service(request).update, access, name, value, editor))
 
 
 async def delete(request: Request, access: Access) -> Response:
@@ -67,6 +67,7 @@ def _value(asked: dict[str, Any]) -> str | None:
 
 
 def _editor(request: Request, access: Access) -> str:
+    """Return what ``edited_by`` says: the person's address, else the name of the token."""
     if access.token.kind == "user":
         return str(request.app.state.services.workspaces.user.email)
     return f"token: '{access.token.name}'"

@@ -8,6 +8,7 @@ leaves is a database that the catalogue does not know.
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +137,9 @@ class BranchesService:
             partitions: list[dict[str, Any]] = []
             for record in self._catalog.datasources(main.id):
                 if record.name in theirs and record.name not in ignored:
-                    with self._datasources.changing(main, record.id):
+                    with suppress(NotFound), self._datasources.changing(main, record.id):  # It may be gone by now.
                         copied = self._copy_rows(record, main, branch, last_only=data == "last_partition")
-                    partitions.append({"datasource": {"id": record.id, "name": record.name}, "partitions": copied})
+                        partitions.append({"datasource": {"id": record.id, "name": record.name}, "partitions": copied})
             job.update(partitions=partitions, result=partitions)
 
         details = {"branch_id": branch.id, "branch_workspace": branch.id, "branch_name": branch.name}
@@ -153,8 +154,9 @@ class BranchesService:
             partitions: list[dict[str, Any]] = []
             for number, each in enumerate(listed):
                 job.check()
-                # Nobody may alter or rename it between the copies of its record, its table and its rows.
-                with self._datasources.changing(main, each.id) as record:
+                # Nobody may alter or rename it between the copies of its record, its table and its rows. Somebody may
+                # have dropped it.
+                with suppress(NotFound), self._datasources.changing(main, each.id) as record:
                     records.append(record)
                     self._copy_tables(record, main, branch)
                     if data and record.name not in ignored:

@@ -55,6 +55,9 @@ _MOST_GUESSED = MOST_NAME_CHARACTERS - 8
 #: Key of a record's `settings` under which a change that was begun is written down.
 PENDING = "pending"
 
+#: Before the id in the key of the lock that populate jobs share and a replace holds alone.
+_POPULATE = "populate/"
+
 #: Key under which the ids of the workspaces are that a Data Source is shared with.
 SHARED_WITH = "shared_with"
 
@@ -222,11 +225,26 @@ class DataSourcesService:
         while True:
             held = {record_id, *self.downstream(workspace, record_id)}
             with ExitStack() as stack:
+                if exclusive:
+                    for each in sorted(held):
+                        stack.enter_context(hold(_POPULATE + each))
                 for each in sorted(held):
                     stack.enter_context(hold(each))
                 if held >= {*self.downstream(workspace, record_id)}:  # No view has come meanwhile.
                     yield
                     return
+
+    @contextmanager
+    def populating(self, *ids: str) -> Iterator[None]:
+        """Keep the rows of Data Sources from being replaced; taken before any other lock.
+
+        A populate job brings a target what its source had. When the source is replaced meanwhile, the target follows
+        (`ingest.rebuilding`), and what the job has still to bring would come on top of that.
+        """
+        with ExitStack() as stack:
+            for each in sorted({*ids}):
+                stack.enter_context(self._locks.shared(_POPULATE + each))
+            yield
 
     @contextmanager
     def replacing(self, workspace: Workspace, name_or_id: str) -> Iterator[DataSourceRecord]:

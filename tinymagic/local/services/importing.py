@@ -7,18 +7,15 @@ Every import is whole or not there. Rows are staged beside the Data Source and b
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
-from tinymagic.local.files.file_formats import file_format_of
-from tinymagic.local.files.remote_files import RemoteFile, check_url, download, shown_url
-from tinymagic.local.files.spool import UNCOMPRESSED_BYTES, SpooledFile, UploadError
+from tinymagic.local.files.remote_files import shown_url
+from tinymagic.local.files.spool import SpooledFile, UploadError
 from tinymagic.local.ingest.feeding import unfinished_sentence
 from tinymagic.local.ingest.imports import (
     DATASOURCES_PAGE,
@@ -33,6 +30,7 @@ from tinymagic.local.ingest.rebuilding import IncompatiblePartitions
 from tinymagic.local.tables.definition import TableDefinition, define_table, read_schema
 from tinymagic.local.tables.schema import Column, parse_schema
 
+from .downloads import check_address, downloaded
 from .running_job import JobCancelled
 
 if TYPE_CHECKING:
@@ -52,10 +50,6 @@ MODES = ("create", "append", "replace")
 
 #: Fields of an import's reply that its job shows too.
 _JOB_FIELDS = ("import_id", "quarantine_rows", "invalid_lines", "blocks", "block_log")
-
-
-#: How often a download is asked whether it shall go on, seconds.
-_CHECK_S = 0.1
 
 
 @dataclass
@@ -119,7 +113,7 @@ class ImportService:
         record: DataSourceRecord | None = None
         url = request.parameters.get("url", "")
         if url:
-            _check_address(url)
+            check_address(url)
         if mode == "create":
             name = self._datasources.new_name(workspace, request.name, file_name=request.file_name)
             request = replace(request, parameters={**request.parameters, "name": name})
@@ -160,7 +154,7 @@ class ImportService:
             job.update(block_log=[block])
             if request.parameters.get("url"):
                 try:
-                    request = self._downloaded(job, request)
+                    request = downloaded(job, request, self._spool)
                 except ApiError as error:
                     existing = self._datasources.catalog.datasource(workspace.id, request.name)
                     self._operations.failed(workspace, mode, existing, request.name, error.message, 0.0, job.record.id)
@@ -177,24 +171,6 @@ class ImportService:
             )
         finally:
             _remove(upload)
-
-    def _downloaded(self, job: RunningJob, request: ImportRequest) -> ImportRequest:
-        def on_bytes(done: int, total: int | None) -> None:
-            job.check()
-            if total:
-                job.progress(90.0 * done / total)
-
-        def work() -> RemoteFile:
-            return download(request.parameters["url"], self._spool, most_bytes=UNCOMPRESSED_BYTES, on_bytes=on_bytes)
-
-        try:
-            remote = _unless(job.check, work)
-        except UploadError as error:
-            raise BadRequest(str(error), documentation=DATASOURCES_PAGE) from error
-        with remote.path.open("rb") as file:
-            start = file.read(64)
-        found = file_format_of(request.parameters.get("format", ""), remote.content_type, remote.file_name, start)
-        return replace(request, upload=remote.path, file_format=found, file_name=remote.file_name)
 
     def _retry(self, access: Access, job: JobRecord) -> JobRecord:
         if not job.internals.get("parameters"):
@@ -463,36 +439,6 @@ def _unfinished() -> ApiError:
 def _remove(upload: Path | None) -> None:
     if upload is not None:
         upload.unlink(missing_ok=True)
-
-
-def _unless(check: Callable[[], None], work: Callable[[], RemoteFile]) -> RemoteFile:
-    """Return what *work* does in a thread of its own, unless *check* raises meanwhile.
-
-    A server that says nothing keeps a download waiting for long. Then it is left alone; it removes its file itself.
-    """
-    future: Future[RemoteFile] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="download", daemon=True).start()
-    try:
-        while not wait([future], timeout=_CHECK_S).done:
-            check()
-    except BaseException:
-        future.add_done_callback(lambda done: None if done.exception() else _remove(done.result().path))
-        raise
-    return future.result()
-
-
-def _check_address(url: str) -> None:
-    try:
-        check_url(url)
-    except UploadError as error:
-        raise BadRequest(str(error), documentation=DATASOURCES_PAGE) from error
 
 
 def _check_guessable(request: ImportRequest) -> None:

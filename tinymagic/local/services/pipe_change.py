@@ -1,4 +1,4 @@
-"""One change of a Pipe: everything is checked, outputs are made, the catalogue is written, and the rest goes.
+"""One change of a Pipe: everything is checked, outputs are made or unmade, and the catalogue is written.
 
 When a step fails, those before it are undone, last one first.
 """
@@ -91,12 +91,11 @@ class PipeChange:
                     extra.update(more)
             if self._old is not None:
                 self._follow_inside(pipe, self._old, made)
+                self._let_go(pipe, self._old)
             pipe = self._write(pipe)
             if self._old is not None:
                 self._follow_elsewhere(pipe, self._old)
             self._undo.pop_all()
-        if self._old is not None:
-            self._let_go(pipe, self._old)
         return Made(pipe, extra)
 
     def _checked(self, pipe: PipeRecord, requests: Sequence[NodeRequest], *, ignore_sql_errors: bool) -> PipeRecord:
@@ -171,6 +170,7 @@ class PipeChange:
             raise Conflict(str(error), documentation=PIPES_PAGE) from error
 
     def _let_go(self, pipe: PipeRecord, old: PipeRecord) -> None:
+        """Unmake what is no output any more, while the catalogue still has it: so its service knows that it was one."""
         for node in old.nodes:
             kept = next((each for each in pipe.nodes if each.id == node.id), None)
             if node.type in self._outputs and (kept is None or kept.type != node.type):

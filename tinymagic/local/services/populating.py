@@ -203,6 +203,15 @@ class Populating:
         self, job: RunningJob, workspace: Workspace, pipe: PipeRecord, node: Node, options: PopulateOptions
     ) -> int:
         """Stage what the view makes of the rows that are there, and make it visible; returns how many rows it is."""
+        view = self._views.view(workspace, pipe, node)
+        source = self._datasources.record(workspace, view.source.name)
+        with self._datasources.populating(source.id, node.output[TARGET]):
+            job.check()
+            return self._populate_alone(job, workspace, pipe, node, options)
+
+    def _populate_alone(
+        self, job: RunningJob, workspace: Workspace, pipe: PipeRecord, node: Node, options: PopulateOptions
+    ) -> int:
         snapshot, subset, staged = staging_table(), staging_table(), staging_table()
         kept = False
         try:

@@ -225,7 +225,9 @@ class Sinks:
             _refuse_variables(overrides)
         connection = self._connection(workspace, given(overrides, "connection"), node.output)
         hidden = self._hidden(workspace, connection, overrides, node.output)
-        values = {key: v for key, v in parameters.items() if not _is_override(key) and key not in _OWN_PARAMETERS}
+        values = {
+            key: value for key, value in parameters.items() if not _is_override(key) and key not in _OWN_PARAMETERS
+        }
         values.update(access.fixed_parameters(pipe.name) or {})
         with hiding(hidden):
             settings = self._filled(workspace, self._settings(workspace, connection, overrides, node.output))

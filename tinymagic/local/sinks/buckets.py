@@ -54,7 +54,7 @@ def parse_bucket_uri(text: str) -> Bucket:
     name, _, prefix = rest.partition("/")
     if not separator or scheme.lower() not in SCHEMES or not _BUCKET_RE.fullmatch(name) or ".." in name:
         raise BadRequest(
-            f"path must be s3://<bucket>/<prefix> or gs://<bucket>/<prefix>, not {text[:80]!r}. The name of a bucket has "
+            f"path must be s3://<bucket>/<prefix> or gs://<bucket>/<prefix>, not {text[:80]!r}. A bucket's name has "
             "3 to 63 letters, digits, hyphens and dots.",
             documentation=SINKS_PAGE,
         )
