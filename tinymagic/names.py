@@ -92,3 +92,14 @@ def near_names(name: str, known: list[str], *, most: int = 3) -> list[str]:
     for candidate in known:
         by_lower.setdefault(candidate.lower(), candidate)
     return [by_lower[low] for low in difflib.get_close_matches(name.lower(), list(by_lower), n=most, cutoff=0.6)]
+
+
+def near_hint(name: str, known: list[str]) -> str:
+    """Return a question that names the members of *known* which look like *name*; empty when none does.
+
+    Example:
+        >>> near_hint("flihgts", ["flights", "airports"])
+        "Did you mean 'flights'?"
+    """
+    near = near_names(name, known)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else ""

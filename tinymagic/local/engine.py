@@ -128,7 +128,7 @@ class EngineError(Exception):
 
 
 def _shortened(text: str) -> str:
-    """Leave out the middle of a very long text: it quotes a query or a value, and whoever reads it does so several times."""
+    """Leave out the middle of a very long text: it quotes a query or a value, and is read several times."""
     if len(text) <= _MOST_MESSAGE_CHARACTERS:
         return text
     half = _MOST_MESSAGE_CHARACTERS // 2

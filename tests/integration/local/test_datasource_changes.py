@@ -548,6 +548,23 @@ class TestDelete:
         expected = 1 + sum(each % 2 != 0 and each % 3 != 0 for each in range(200_000))
         assert rows(api, f"SELECT count() FROM {name}_x") == [[expected]]
 
+    def test_several_at_once(self, api: Any, name: str) -> None:
+        """Each deletion is done in every part, however many are begun at the same moment."""
+        create(api, name, "id Int32, part Int32", engine_partition_key="part")
+        append(api, name, b"".join(b"%d,%d\n" % (each, each % 8) for each in range(8_000)))
+        replies: list[Any] = []
+        threads = [
+            threading.Thread(target=lambda prime=prime: replies.append(self.delete(api, name, f"id % {prime} = 0")))
+            for prime in (2, 3, 5)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert [finished(api, reply)["status"] for reply in replies] == ["done"] * 3
+        expected = sum(all(each % prime for prime in (2, 3, 5)) for each in range(8_000))
+        assert rows(api, f"SELECT count() FROM {name}") == [[expected]]
+
 
 class TestLightweightDelete:
     def delete(self, api: Any, name: str, condition: str, **fields: str) -> Any:

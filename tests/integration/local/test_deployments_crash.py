@@ -13,12 +13,13 @@ import requests
 
 from tinymagic import local
 from tinymagic.local.catalog import Catalog
-from tinymagic.local.engine import Engine
+from tinymagic.local.engine import Engine, EngineEnding
 from tinymagic.local.ingest.table import Table
 from tinymagic.local.limits import Limits
 from tinymagic.local.services import Services
 from tinymagic.local.services.datasources import PENDING, DataSourcesService
 from tinymagic.local.services.deploying.switch import Switch
+from tinymagic.local.services.populating import Populating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -210,6 +211,45 @@ def test_stopped_at_every_step(where: str, tmp_path: Path, monkeypatch: pytest.M
     # And it goes on from there.
     assert deploy(ODD) == ("no_changes" if is_there else "success")
     assert engine.rows("SELECT any(version), count() FROM moved", database=workspace.database) == [["odd", 1000]]
+    services.close()
+    catalog.close()
+    engine.close()
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_stopped_before_a_view_is_filled(is_begun: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next start fills it, each row once, also when the view had begun and got rows; and nothing is left to do."""
+    engine, catalog = Engine(None), Catalog(tmp_path / "catalog")
+    services = Services.build(engine, catalog, Limits.named("none"))
+    token = services.tokens.local_tokens()["workspace_admin_token"]
+    access = services.tokens.authenticate(f"Bearer {token}", {})
+    database = access.workspace.database
+    project = {"rows.datasource": "SCHEMA >\n    `n` UInt64\n"}
+    assert services.deployments.deploy(access, files_of(project), auto_promote=True).result == "success"
+    engine.execute("INSERT INTO rows SELECT number FROM numbers(1000)", database=database)
+    project["seen.datasource"] = "SCHEMA >\n    `n` UInt64\n"
+    project["seen_mv.pipe"] = "NODE n\nSQL >\n    SELECT n FROM rows\nTYPE materialized\nDATASOURCE seen\n"
+
+    def stop(*_: object, **__: object) -> None:
+        raise EngineEnding("The server ends.")
+
+    monkeypatch.setattr(Populating, "_evaluate" if is_begun else "_snapshot", stop)
+    assert services.deployments.deploy(access, files_of(project), auto_promote=True).result == "success"
+    monkeypatch.undo()
+    if is_begun:
+        view = Table(database, "seen")
+        engine.execute(f"INSERT INTO {view.sql} VALUES (1000)")  # What the view has made of the next line.
+        engine.execute("INSERT INTO rows VALUES (1000)", database=database)
+    services.close()
+    services = Services.build(engine, catalog, Limits.named("none"))
+    for job in catalog.jobs(access.workspace.id, created_after=""):
+        assert services.jobs.wait(job.id, 30)
+    found = engine.rows("SELECT count(), uniqExact(n) FROM seen", database=database)
+    assert found == [[1000 + is_begun, 1000 + is_begun]]
+    assert services.deployments.deploy(access, files_of(project), auto_promote=True).result == "no_changes"
+    services.close()
+    services = Services.build(engine, catalog, Limits.named("none"))
+    assert engine.rows("SELECT count() FROM seen", database=database) == [[1000 + is_begun]]
     services.close()
     catalog.close()
     engine.close()

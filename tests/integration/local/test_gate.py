@@ -441,6 +441,14 @@ RENAMED = [
     ("SELECT _.a FROM _", "SELECT _.a FROM flow AS _"),
     ("SELECT x.a, _.b FROM _ AS x", "SELECT x.a, x.b FROM flow AS x"),
     ("SELECT _.* FROM _", "SELECT _.* FROM flow AS _"),
+    (
+        "SELECT x.a, _.b FROM _ AS x INNER JOIN _ ON x.a = _.a ORDER BY x.a",
+        "SELECT x.a, _.b FROM flow AS x INNER JOIN flow AS _ ON x.a = _.a ORDER BY x.a ASC",
+    ),
+    (
+        "SELECT x.a, _.b FROM _ AS x INNER JOIN events AS _ ON x.a = _.a ORDER BY x.a",
+        "SELECT x.a, _.b FROM flow AS x INNER JOIN events AS _ ON x.a = _.a ORDER BY x.a ASC",
+    ),
     ("SELECT ws.events.a FROM ws.events", "SELECT events.a FROM w_far.events"),
     ("SELECT ws.events.* FROM ws.events", "SELECT events.* FROM w_far.events"),
     ("SELECT ws.events.t.x FROM ws.events AS e", "SELECT e.t.x FROM w_far.events AS e"),

@@ -440,6 +440,19 @@ class TestLinks:
         assert reply.status_code == 403
         assert api.get(f"/v0/datasources/{name}_t").status_code == 404
 
+    def test_overriding_needs_more_than_appending(self, api: Api, name: str) -> None:
+        """Who may only append to a Data Source does not give it other columns, which loses its rows."""
+        create(api, name)
+        create(api, f"{name}_t", "k String, n String")
+        scopes = [("name", f"{name}_token"), ("scope", "PIPES:CREATE"), ("scope", f"DATASOURCES:APPEND:{name}_t")]
+        token = made(api.post("/v0/tokens", params=scopes))["token"]
+        node = {"name": "x", "sql": f"SELECT n AS number FROM {name}", "type": "materialized"}
+        node |= {"datasource": f"{name}_t", "override_datasource": "true"}
+        reply = api.request("POST", "/v0/pipes", token=token, json={"name": f"{name}_mv", "nodes": [node]})
+        assert reply.status_code == 403
+        columns = api.get(f"/v0/datasources/{name}_t").json()["columns"]
+        assert [each["name"] for each in columns] == ["k", "n"]
+
 
 class TestChangesAround:
     """Changes of the Data Sources of a view."""

@@ -312,3 +312,11 @@ class TestTogether:
             f"SELECT count() FROM system.tables WHERE database = '{STAGING_DATABASE}' AND startsWith(name, 'note_')"
         )
         assert notes == 1
+        # What has arrived is staged no more: once it is merged, nobody could tell it from what has not.
+        sql = f"SELECT name FROM system.tables WHERE database = '{STAGING_DATABASE}' AND startsWith(name, 'new_')"
+        assert engine.rows(sql) == [["new_a"]]
+        engine.execute("CREATE TABLE together.gone AS together.b")
+        Loader(engine).prepare()
+        assert self.found(engine)[1] == [1, 2, 100]
+        assert engine.rows("SELECT n FROM together.gone ORDER BY n") == [[1], [2]]
+        engine.execute("DROP TABLE together.gone SYNC")

@@ -179,6 +179,20 @@ class TestPopulate:
         )
         assert rows(api, sql) == [["populateview-queued", "ok"], ["populateview", "ok"]]
 
+    def test_a_replace_meanwhile(self, api: Api, name: str) -> None:
+        """What is replaced while a populate is at work does not come to the target."""
+        slow = (
+            f"SELECT at, n, max(cityHash64(number, n)) AS h FROM {name} CROSS JOIN numbers(200000) AS u GROUP BY 1, 2"
+        )
+        node = {"name": "view", "sql": slow, "type": "materialized", "datasource": f"{name}_t", **PARTED}
+        reply = api.post("/v0/pipes", params={"populate": "true"}, json={"name": f"{name}_mv", "nodes": [node]})
+        job_of(api, reply, "working", "done")
+        line = json.dumps({"at": "2024-01-01", "k": "new", "n": 1_000})
+        parameters = {"name": name, "mode": "replace", "format": "ndjson"}
+        assert api.post("/v0/datasources", params=parameters, data=line).status_code == 200
+        assert job_of(api, reply)["status"] == "done"
+        assert rows(api, f"SELECT n FROM {name}_t") == rows(api, f"SELECT n FROM {name}") == [[1_000]]
+
 
 class TestEnds:
     """Jobs that do not come to a good end."""

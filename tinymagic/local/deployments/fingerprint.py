@@ -22,7 +22,7 @@ _PLACES = ("file", "lines", "line", "sql_line", "position")
 _USUAL = (("mode", "append"), ("copy_schedule", "@on-demand"))
 
 #: Keys of a node's output that are changed by running it, not by defining it.
-_RUNNING = ("paused", "populated", "waiting")
+RUNNING = ("paused", "populated", "waiting", "owed")
 
 #: What a record's `settings` say about the deployment that made it.
 DEPLOYED = "deployed"
@@ -52,7 +52,7 @@ def of_pipe(record: PipeRecord) -> str:
             node.sql,
             node.description,
             node.type,
-            {key: value for key, value in node.output.items() if key not in _RUNNING},
+            {key: value for key, value in node.output.items() if key not in RUNNING},
         ]
         for node in record.nodes
     ]

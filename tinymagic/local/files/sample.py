@@ -30,7 +30,7 @@ _PARQUET_MAGIC = b"PAR1"
 _MOST_COMPRESSED_BYTES = 4 * SAMPLE_BYTES
 
 #: A line break right after the bracket, or an object in an array: JSON, but not one object in each line.
-_PRETTY_RE = re.compile(r"\{\s*\n\s*[\"}]|\[\s*\{\s*\"")
+_PRETTY_RE = re.compile(r"\{[^\S\n]*\n\s*[\"}]|\[\s*\{\s*\"")
 _OBJECT_RE = re.compile(r"\{\s*[\"}]")
 
 

@@ -29,7 +29,7 @@ def _copied_node(node: Node, ids: Mapping[str, str]) -> Node:
     output: dict[str, Any] = {
         key: ids.get(value, value) if isinstance(value, str) else value
         for key, value in node.output.items()
-        if key != "waiting"  # For a job of the main workspace.
+        if key not in ("waiting", "owed")  # For a job of the main workspace.
     }
     if output.get("schedule_cron"):
         output["paused"] = True  # What runs by the clock shall not run twice.

@@ -33,7 +33,7 @@ from tinymagic.local.tables.definition import MOST_NAME_CHARACTERS, TableDefinit
 from tinymagic.local.tables.schema import parse_schema, print_schema
 from tinymagic.local.tables.sizes import table_sizes
 from tinymagic.local.views.datasource import datafile, describe, pick
-from tinymagic.names import QUARANTINE_SUFFIX, name_problem, near_names, valid_name
+from tinymagic.names import QUARANTINE_SUFFIX, name_problem, near_hint, valid_name
 
 from .tags import resource_tags
 
@@ -174,9 +174,9 @@ class DataSourcesService:
         """
         record = self.catalog.datasource(workspace.id, name_or_id)
         if record is None:
-            near = near_names(name_or_id, [each.name for each in self.catalog.datasources(workspace.id)])
-            hint = f" Did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
-            raise NotFound(f"Data Source {name_or_id!r} does not exist.{hint}", documentation=DATASOURCES_PAGE)
+            hint = near_hint(name_or_id, [each.name for each in self.catalog.datasources(workspace.id)])
+            message = f"Data Source {name_or_id!r} does not exist. {hint}".rstrip()
+            raise NotFound(message, documentation=DATASOURCES_PAGE)
         return record
 
     def shared_with(self, workspace: Workspace) -> Iterator[SharedDataSource]:

@@ -38,7 +38,7 @@ from .deploying.belongings import Belongings
 from .deploying.planning import Planning
 from .deploying.switch import Switch
 from .deploying.trial import Surroundings, Trial, drop_leftovers
-from .materialized_views import SOURCE, TARGET, TYPE, WAITING
+from .materialized_views import OWED, SOURCE, TARGET, TYPE, WAITING
 from .operations import OperationsLog
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 _POPULATED_S = 120.0
 _POLL_S = 0.02
 _FINAL = ("done", "error", "cancelled")
+
+#: What the engine says of a table that was renamed or dropped while the deployment looked at it.
+_GONE = ("CANNOT_GET_CREATE_TABLE_QUERY",)
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ class DeploymentsService:
         self._locks_lock = threading.Lock()
         drop_leftovers(around.engine)
         self._switch.drop_leftovers()
+        populating.resume()
 
     # Deploying
 
@@ -251,8 +255,14 @@ class DeploymentsService:
         except NameTaken as error:
             problems = [Problem("", f"{error} Deploy again.")]
         except EngineError as error:
-            problems = [Problem("", f"The deployment was stopped: {plain_reason(error.message)} ({error.name})")]
+            if error.name in _GONE:
+                problems = [Problem("", "Somebody has changed the workspace during the deployment. Deploy again.")]
+            else:
+                problems = [Problem("", f"The deployment was stopped: {plain_reason(error.message)} ({error.name})")]
         errors = [each.reply() for each in problems]
+        present = self._catalog.workspace(workspace.id)
+        if present is None or present.closing:
+            raise NotFound("The workspace was deleted during the deployment.", documentation=DEPLOYMENTS_PAGE)
         if wish.is_kept:
             record = self._history.add_failed(workspace, errors)
         else:
@@ -315,7 +325,8 @@ class DeploymentsService:
                 waiting, job = self._populating.start_with_view(workspace, pipe, plain, {}, access=access)
             except ApiError as error:
                 # The view begins without: the deployment has happened.
-                self._catalog.update_pipe(pipe)
+                begun = {key: value for key, value in plain.output.items() if key != OWED}
+                self._catalog.update_pipe(pipe.with_node(replace(plain, output=begun)))
                 plan.warnings.append((pipe.name, f"It was not filled with the rows that are there: {error.message}"))
                 continue
             self._catalog.update_pipe(pipe.with_node(waiting))
@@ -348,6 +359,6 @@ def _let_wait(plan: Plan) -> list[tuple[str, str]]:
             # Where the source is new too there are no rows yet.
             if node.type == TYPE and node.id not in old_ids and target in new_ids and source not in new_ids:
                 found.append((planned.record.id, node.id))
-                waiting = replace(node, output={**node.output, WAITING: "deployment"})
+                waiting = replace(node, output={**node.output, WAITING: "deployment", OWED: True})
                 planned.record = planned.record.with_node(waiting)
     return found

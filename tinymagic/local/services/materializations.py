@@ -232,6 +232,8 @@ class Materializations:
             if access is not None and not access.allows("DATASOURCES:CREATE"):
                 access.require("DATASOURCES:APPEND", record.name)
             if flag(fields, "override_datasource") and incompatible(described, parse_schema(record.schema)):
+                if access is not None:  # It loses its rows and columns, which is more than to append to it.
+                    access.require("DATASOURCES:CREATE")
                 return self._overridden(workspace, record, described, composed, fields), False
             self._refuse_misfits(node, record, described)
             return record, False

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 TYPE = "materialized"
 
 #: Keys of a materialized node's output: ids of its target and, as it was when it was made, of its source; whether rows
-#: of before were put into the target; and the job that does this and makes the view begin.
+#: of before were put into the target; the job that does this and makes the view begin; and that a deployment promised
+#: it, so that the next start of a server that ended meanwhile does it (`Populating.resume`).
 TARGET, SOURCE, POPULATED, WAITING, ENGINE = "datasource", "source", "populated", "waiting", "engine"
+OWED = "owed"
 
 
 class MaterializedViews:
@@ -70,7 +72,7 @@ class MaterializedViews:
         """Let the views begin whose populate job ended with its server; call it when no request runs."""
         for workspace in self._catalog.workspaces():
             for pipe, node in self.nodes(workspace):
-                if WAITING in node.output:
+                if WAITING in node.output and OWED not in node.output:
                     output = {key: value for key, value in node.output.items() if key != WAITING}
                     self._catalog.update_pipe(pipe.with_node(replace(node, output=output)))
 

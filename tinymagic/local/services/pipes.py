@@ -31,7 +31,7 @@ from tinymagic.local.pipes.definitions import (
 )
 from tinymagic.local.records import PipeRecord, new_id, now
 from tinymagic.local.views.pipe import describe, describe_node
-from tinymagic.names import near_names
+from tinymagic.names import near_hint
 
 from .pipe_change import Made as Made
 from .pipe_change import PipeChange
@@ -75,9 +75,8 @@ class PipesService:
         """
         found = self._catalog.pipe(workspace.id, id_or_name)
         if found is None:
-            near = near_names(id_or_name, [each.name for each in self._catalog.pipes(workspace.id)])
-            hint = f". Did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
-            raise NotFound(f"Pipe '{id_or_name}' not found{hint}", documentation=PIPES_PAGE)
+            hint = near_hint(id_or_name, [each.name for each in self._catalog.pipes(workspace.id)])
+            raise NotFound(". ".join(filter(None, [f"Pipe '{id_or_name}' not found", hint])), documentation=PIPES_PAGE)
         return found
 
     def node(self, pipe: PipeRecord, id_or_name: str) -> Node:

@@ -9,13 +9,14 @@ cancelled, and has changed nothing, except that ``truncate`` empties the target 
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.engine import EngineError
+from tinymagic.local.engine import DiskFull, EngineEnding, EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.ingest.feeding import create_like, unfinished_sentence
 from tinymagic.local.ingest.imports import plain_reason
@@ -24,12 +25,12 @@ from tinymagic.local.ingest.rebuilding import REBUILD_SETTINGS, additional_filte
 from tinymagic.local.ingest.table import Table, staging_table
 from tinymagic.local.pipes.definitions import PIPES_PAGE
 
-from .materialized_views import POPULATED, TARGET, TYPE, WAITING
+from .materialized_views import OWED, POPULATED, TARGET, TYPE, WAITING
 from .populate_options import PopulateOptions, read_options
 from .running_job import JobCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.materializing.view import View
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from .operations import OperationsLog
     from .pipes import PipesService
     from .running_job import RunningJob
+
+logger = logging.getLogger("tinymagic.local")
 
 KIND = "populateview"
 
@@ -152,6 +155,55 @@ class Populating:
         self._operations.noted(workspace, "populateview-queued", target, job_id=record.id, pipe_id=pipe.id)
         return record
 
+    def resume(self) -> None:
+        """Start the jobs of deployments again that the end of the server stopped; call it when no request runs.
+
+        What such a view has given since it began is given by the new job too.
+        """
+        for workspace in self._catalog.workspaces():
+            nodes = list(self._views.nodes(workspace))
+            for target_id in {str(node.output.get(TARGET)) for _, node in nodes if OWED in node.output}:
+                filling = [(pipe.id, node.id) for pipe, node in nodes if node.output.get(TARGET) == target_id]
+                try:
+                    again = self._emptied(workspace, target_id, filling)
+                except (ApiError, EngineError, DiskFull):
+                    logger.exception("The Data Source %s could not be emptied to be filled again.", target_id)
+                    again = False
+                for pipe_id, node_id in filling:
+                    if not again or not self._resumed(workspace, pipe_id, node_id):
+                        self._begin(workspace, pipe_id, node_id)
+
+    def _emptied(self, workspace: Workspace, target_id: str, filling: Sequence[tuple[str, str]]) -> bool:
+        """Empty the target of owed views, unless that could lose rows; says whether it can be filled again."""
+        target = self._datasources.record(workspace, target_id)
+        table = Table(workspace.database, target.name)
+        [[count]] = self._engine.rows(f"SELECT count() FROM {table.sql}")
+        views = [self._views.view(workspace, *self._found(workspace, *each)) for each in filling]
+        if count and (self._loader.views(table) or not all(self._loader.keeps_rows(view.source) for view in views)):
+            logger.warning("The Data Source %s was not filled with the rows of before: start a populate.", target_id)
+            return False
+        marks: dict[str, Any] = {OWED: True, WAITING: "resume"}
+        for pipe_id, node_id in filling:  # Written down first: from here on all of them owe their rows.
+            if count or self._is_owed(workspace, pipe_id, node_id):
+                self._note(workspace, pipe_id, node_id, **marks)
+        if count:
+            self._engine.execute(f"TRUNCATE TABLE {table.sql}")
+        return True
+
+    def _resumed(self, workspace: Workspace, pipe_id: str, node_id: str) -> bool:
+        """Start the job of a view that owes its rows; says whether the view is in good hands."""
+        pipe, node = self._found(workspace, pipe_id, node_id)
+        if OWED not in node.output:
+            return True
+        plain = replace(node, output={key: value for key, value in node.output.items() if key != WAITING})
+        try:
+            waiting, _ = self.start_with_view(workspace, pipe.with_node(plain), plain, {}, access=None)
+        except (ApiError, EngineError):
+            logger.exception("The view %s could not be populated.", node.id)
+            return False
+        self._catalog.update_pipe(pipe.with_node(waiting))
+        return True
+
     # The work of a job
 
     def _work(
@@ -182,6 +234,11 @@ class Populating:
                 self._begin(workspace, pipe_id, node_id)
             else:
                 self._failed(workspace, pipe_id, node_id, always=options.unlink)
+            raise
+        except EngineEnding:
+            error = "The server ended."
+            if not self._is_owed(workspace, pipe_id, node_id):
+                self._begin(workspace, pipe_id, node_id)
             raise
         except BaseException:
             error = "The server could not do it."
@@ -265,7 +322,7 @@ class Populating:
                 create_like(self._engine, snapshot, view.source, keeps_rows=False)
             if truncate and view.keeps_rows:
                 self._engine.execute(f"TRUNCATE TABLE {view.target.sql}")
-            self._begin(workspace, pipe.id, node.id)
+            self._note(workspace, pipe.id, node.id, keeps_owed=True)
         return view
 
     def _take(self, snapshot: Table, subset: Table, fraction: float) -> None:
@@ -345,13 +402,21 @@ class Populating:
     def _discarded(self, workspace: Workspace, pipe_id: str, node_id: str) -> None:
         self._begin(workspace, pipe_id, node_id)
 
-    def _note(self, workspace: Workspace, pipe_id: str, node_id: str, **changes: Any) -> None:
+    def _is_owed(self, workspace: Workspace, pipe_id: str, node_id: str) -> bool:
+        pipe = self._catalog.pipe(workspace.id, pipe_id)
+        node = pipe.node(node_id) if pipe else None
+        return node is not None and OWED in node.output
+
+    def _note(
+        self, workspace: Workspace, pipe_id: str, node_id: str, *, keeps_owed: bool = False, **changes: Any
+    ) -> None:
         with self._pipes.defining(workspace):
             pipe = self._catalog.pipe(workspace.id, pipe_id)
             node = pipe.node(node_id) if pipe else None
             if pipe is None or node is None or node.type != TYPE:
                 return
-            output = {**{key: value for key, value in node.output.items() if key != WAITING}, **changes}
+            gone = (WAITING,) if keeps_owed else (WAITING, OWED)
+            output = {**{key: value for key, value in node.output.items() if key not in gone}, **changes}
             if output != node.output:
                 self._catalog.update_pipe(pipe.with_node(replace(node, output=output)))
 

@@ -72,21 +72,36 @@ def _rename_column(node: dict[str, Any], scope: Scope | None, sources: Mapping[i
     """
     parts = parts_of(node)
     while scope is not None:
-        for source in scope.sources:
-            renamed = sources.get(id(source.get("database_and_table_name")))
-            if renamed is None:
-                continue
-            prefix = [part for part in renamed.old if part]
-            if parts[: len(prefix)] != prefix or len(parts) < len(prefix) + (0 if whole else 1):
-                continue
-            if len(prefix) == 1 and renamed.label == prefix[0]:
+        found = _renamed_source(parts, scope, sources, whole=whole)
+        if found is not None:
+            prefix = [part for part in found.old if part]
+            if len(prefix) == 1 and found.label == prefix[0]:
                 return
-            new = [renamed.label] if renamed.label else [part for part in renamed.new if part]
+            new = [found.label] if found.label else [part for part in found.new if part]
             set_parts(node, [*new, *parts[len(prefix) :]])
             return
         if any(_answers_to(source, parts[0]) for source in scope.sources):
             return
         scope = scope.outer
+
+
+def _renamed_source(parts: list[str], scope: Scope, sources: Mapping[int, _Renamed], *, whole: bool) -> _Renamed | None:
+    """Return the renamed table in one FROM that a column is written with the old name of.
+
+    The table may be there twice, ``FROM a AS t JOIN a``: then ``a.x`` is a column of the one without an alias. And when
+    something else goes by that name, it is that one's.
+    """
+    matching: list[_Renamed] = []
+    is_taken = False
+    for source in scope.sources:
+        renamed = sources.get(id(source.get("database_and_table_name")))
+        prefix = [part for part in renamed.old if part] if renamed is not None else []
+        if renamed is not None and parts[: len(prefix)] == prefix and len(parts) >= len(prefix) + (0 if whole else 1):
+            matching.append(renamed)
+        elif (whole or len(parts) > 1) and _answers_to(source, parts[0]):
+            is_taken = True
+    found = next((each for each in matching if each.label == each.old[1]), matching[0] if matching else None)
+    return None if found is not None and is_taken and not found.old[0] else found
 
 
 def _is_alias_in(scope: Scope | None, name: str) -> bool:

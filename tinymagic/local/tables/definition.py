@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tinymagic.local.sql.expressions import Expressions
 
-_CODEC_RE = re.compile(r"CODEC\(\s*[A-Za-z0-9_]+(\(\s*[0-9, ]*\))?(\s*,\s*[A-Za-z0-9_]+(\(\s*[0-9, ]*\))?)*\s*\)")
+_CODEC_RE = re.compile(r"CODEC\(\s*[A-Za-z0-9_]+(\([0-9,\s]*\))?(\s*,\s*[A-Za-z0-9_]+(\([0-9,\s]*\))?)*\s*\)")
 _INDEX_RE = re.compile(r"(?:INDEX\s+)?`?(\w+)`?\s+(.+)\s+TYPE\s+(.+?)\s+GRANULARITY\s+(\d+)", re.IGNORECASE | re.DOTALL)
 _INDEX_TYPE_RE = re.compile(r"(minmax|set|bloom_filter|ngrambf_v1|tokenbf_v1)\s*(\([0-9., ]*\))?", re.IGNORECASE)
 

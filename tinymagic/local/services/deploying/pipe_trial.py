@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tinymagic.local.deployments.fingerprint import RUNNING
 from tinymagic.local.deployments.order import Cycle, ordered
 from tinymagic.local.deployments.plan import PlannedDataSource, PlannedPipe
 from tinymagic.local.deployments.problems import Problem
@@ -159,7 +160,7 @@ class PipeTrial:
             return
         target = str(fields.get("datasource", ""))
         made, _ = service.make(trial.workspace, planned.record, node, fields)
-        planned.record = planned.record.with_node(made)
+        planned.record = planned.record.with_node(_still_running(made, planned.old))
         record = trial.catalog.datasource(trial.workspace.id, target) if type_ == "materialized" else None
         if record is not None and target not in self._plan.datasources:
             record = implied_datasource(record, planned.file.file)
@@ -192,6 +193,17 @@ class PipeTrial:
         except (ApiError, EngineError):
             return True
         return False
+
+
+def _still_running(made: Node, pipe: PipeRecord | None) -> Node:
+    """Keep what a view of before says about its populate job, which may be at work."""
+    old = pipe.node(made.id) if pipe else None
+    if old is None or (old.type, made.type) != ("materialized", "materialized"):
+        return made
+    if old.output.get("datasource") != made.output.get("datasource"):
+        return made
+    kept = {key: old.output[key] for key in RUNNING if key in old.output}
+    return replace(made, output={**made.output, **kept})
 
 
 def _without_outputs(planned: PlannedPipe) -> PipeRecord:

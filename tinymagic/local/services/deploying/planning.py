@@ -74,6 +74,8 @@ class Planning:
         sizes = {table.name: size for table, size in table_sizes(self._around.engine, self._workspace.database).items()}
         self._find_deleted()
         for file in self._project.datasources.values():
+            if file.name in self._failed:  # Of thousands of columns nobody need look at each.
+                continue
             if self._is_taken(file.name, file.file, "Pipe", file.name in self._pipes):
                 continue
             rows = sizes.get(file.name, (0, 0))[0]

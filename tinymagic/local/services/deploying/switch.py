@@ -180,7 +180,8 @@ class Switch:
             self._engine.execute(
                 f"INSERT INTO {table.sql} ({names}) {filling.sql}",
                 database=workspace.database,
-                settings={**filling.settings, **OWN_SQL_SETTINGS, **INSERT_SETTINGS},
+                # A deletion that a dead server had begun may still be under way.
+                settings={**filling.settings, **OWN_SQL_SETTINGS, **INSERT_SETTINGS, "apply_mutations_on_fly": 1},
                 parameters=filling.parameters,
             )
         except EngineError as error:
