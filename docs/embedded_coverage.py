@@ -196,6 +196,7 @@ REFUSED: dict[str, str] = dict.fromkeys(
     ),
     "answers 404: nothing feeds Data Sources from elsewhere here",
 )
+REFUSED["GET /v0/datasources-bigquery-credentials"] = "answers 400: there is no BigQuery account here"
 REFUSED["DELETE /v0/pipes/{pipe}/nodes/{node}/stream"] = "answers 404: there are no streams"
 
 HEAD = """# What the embedded Tinybird can do

@@ -488,6 +488,7 @@ class Catalog:
         attributes: dict[str, Any] = asdict(record)
         values: list[str] = [attributes.pop(column) for column in _COLUMNS[type(record)][1]]
         with self.transaction():
+            self._refuse_taken(record)
             try:
                 self._connection.execute(sql, (*values, json.dumps(attributes), *tail))
             except sqlite3.IntegrityError as error:
@@ -495,6 +496,16 @@ class Catalog:
                 raise NameTaken(f"There is already something called {name!r}.") from error
             self._versions[type(record)] += 1
         return record
+
+    def _refuse_taken(self, record: _Record) -> None:
+        """Data Sources and Pipes have one namespace, which no index of SQLite spans."""
+        other = {DataSourceRecord: "pipes", PipeRecord: "datasources"}.get(type(record))
+        if other is None or not isinstance(record, (DataSourceRecord, PipeRecord)):
+            return
+        sql = f"SELECT 1 FROM {other} WHERE workspace_id = ? AND name = ?"
+        if self._connection.execute(sql, (record.workspace_id, record.name)).fetchone():
+            kind = "Pipe" if other == "pipes" else "Data Source"
+            raise NameTaken(f"There is already a {kind} called {record.name!r}.")
 
     def _delete(self, kind: type[_Record], record_id: str) -> None:
         with self.transaction():

@@ -298,6 +298,7 @@ class Engine:
         self._cancelled_work: set[str] = set()
         self._closed = False
         self._ending = False
+        self._all_stopped = False
         self._keeper = self._connect()
 
     def read(
@@ -334,6 +335,8 @@ class Engine:
         chosen["readonly"] = readonly  # Last: after it no setting can be changed any more.
         with self._reader(database, chosen, query_id) as connection:
             result = self._run(connection, sql, output_format, parameters)
+            if self._ending:
+                raise EngineEnding("The server ends.")  # See `_refuse_stopped`.
             # chDB's rows_read() counts the rows of the result; what was read from tables has "storage" in its name.
             return QueryResult(
                 data=result.bytes(),
@@ -400,6 +403,7 @@ class Engine:
         settings: dict[str, Setting] = {"output_format_json_quote_64bit_integers": 0}
         with self._session(database, settings) as connection:
             data = self._run(connection, sql, "JSONCompactEachRow", parameters).bytes()
+            self._refuse_stopped(empty=not data)
         return [json.loads(line) for line in data.splitlines() if line]
 
     def insert(
@@ -450,6 +454,8 @@ class Engine:
             self._run(connection, _setting_sql(settings), "Null", None)
         try:
             data: bytes = self._run(connection, sql, output_format, parameters).bytes()
+            if self._ending and not data:
+                raise EngineEnding("The server ends.")  # See `_refuse_stopped`.
         except BaseException:
             connection.close()  # See `_Reader`.
             raise
@@ -506,7 +512,7 @@ class Engine:
 
     def cancel_all(self) -> None:
         """Stop everything that runs, imports too; for the end of the server. May be called again."""
-        self._ending = True
+        self._ending = self._all_stopped = True
         self._kill("1")
 
     def version(self) -> str:
@@ -531,6 +537,17 @@ class Engine:
             self._run(connection, f"KILL QUERY WHERE {condition} ASYNC", "Null", None)
         finally:
             connection.close()
+
+    def _refuse_stopped(self, *, empty: bool) -> None:
+        """Refuse the result of a SELECT that was stopped: it may be cut off or empty, without any error (26.9).
+
+        Raises:
+            EngineError, EngineEnding: it may be such a one.
+        """
+        if _current_work.get() in self._cancelled_work:
+            raise EngineError(_CANCELLED_CODE, "QUERY_WAS_CANCELLED", "The work was cancelled.")
+        if self._all_stopped and empty:
+            raise EngineEnding("The server ends.")
 
     def _failure(self, error: Exception) -> Exception:
         failure = engine_failure(str(error))

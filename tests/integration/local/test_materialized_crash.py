@@ -297,6 +297,59 @@ class TestTogether:
         Loader(engine).prepare()
         assert self.found(engine) == [[100]] * 2
 
+    @pytest.mark.parametrize("kind", ["attach", "exchange"])
+    def test_a_step_that_was_done_and_says_that_it_was_stopped(
+        self, engine: Engine, loader: Loader, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The engine says so of what it did when a KILL comes at the end; the other steps follow."""
+        execute = engine.execute
+        stopped: list[str] = []
+
+        def stop(sql: str, **arguments: Any) -> bytes:
+            done = execute(sql, **arguments)
+            if not stopped and (" ATTACH " in sql or sql.startswith("EXCHANGE")):
+                stopped.append(sql)
+                raise EngineError(394, "QUERY_WAS_CANCELLED", "Query was cancelled")
+            return done
+
+        monkeypatch.setattr(engine, "execute", stop)
+        pairs = [(Table(STAGING_DATABASE, f"new_{name}"), Table("together", name)) for name in ("a", "b")]
+        moves = Moves(engine, STAGING_DATABASE)
+        if kind == "attach":
+            moves.together(pairs)
+        else:
+            moves.together((), pairs)
+        assert stopped
+        assert self.found(engine) == [[1, 2, 100] if kind == "attach" else [1, 2]] * 2
+
+    def test_a_stopped_question(self, engine: Engine) -> None:
+        """A SELECT that is stopped may give no rows and no error; nobody is told so."""
+        told = threading.Event()
+
+        def ask() -> None:
+            with engine.work("stopped"):
+                while not told.is_set():
+                    found = engine.rows("SELECT count() FROM system.one")
+                    assert found == [[1]]
+
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                ask()
+            except BaseException as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        time.sleep(0.1)
+        engine.cancel_work("stopped")
+        thread.join(5)
+        told.set()
+        [failure] = failures
+        assert isinstance(failure, EngineError)
+        assert failure.name == "QUERY_WAS_CANCELLED"
+
     def test_a_step_that_cannot_be_done(self, engine: Engine, loader: Loader) -> None:
         """The first: nothing was done. A later one: it is said, and the staged rows stay noted."""
         moves = Moves(engine, STAGING_DATABASE)

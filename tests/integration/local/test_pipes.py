@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -171,6 +172,16 @@ class TestCreate:
         assert "force=true" in error(api.post("/v0/pipes", data={"name": name, "sql": "SELECT 2"}), 409)
         reply = api.post("/v0/datasources", params={"name": name, "schema": "a Int8"})
         assert "already a Pipe" in error(reply, 409)
+
+    def test_one_of_two_that_are_made_at_once(self, api, name):
+        """A Pipe and a Data Source never get the same name, however late each of them is written."""
+        rows = "\\n".join(f"{number},{'x' * 50}" for number in range(100_000))
+        parameters = {"name": name, "mode": "create", "format": "csv", "schema": "a Int32, b String"}
+        with ThreadPoolExecutor(1) as pool:
+            imported = pool.submit(api.post, "/v0/datasources", params=parameters, data=rows)
+            piped = api.post("/v0/pipes", data={"name": name, "sql": "SELECT 1 AS a"})
+            statuses = sorted([imported.result().status_code, piped.status_code])
+        assert statuses == [200, 409]
 
 
 class TestRead:
@@ -441,7 +452,7 @@ class TestOlderSql:
                 [[1], [2], [0]],
             ),
             (
-                "SELECT id FROM pipes_events ANY LEFT JOIN (SELECT id, 1 AS x FROM pipes_events) USING (id) WHERE id = 3",
+                "SELECT id FROM pipes_events ANY LEFT JOIN (SELECT id, 1 x FROM pipes_events) USING (id) WHERE id = 3",
                 [[3]],
             ),
             ("SELECT id, one FROM pipes_events CROSS JOIN (SELECT 1 AS one) WHERE id = 3", [[3, 1]]),
@@ -462,7 +473,8 @@ class TestServiceDataSources:
         other = api.post("/v1/workspaces", params={"name": name, "token": tokens["user_token"]}, token=None).json()
         reply = api.post("/v0/datasources", params={"name": "elsewhere", "schema": "a Int8"}, token=other["token"])
         assert reply.status_code == 200
-        q = "SELECT uniqExact(workspace_id) AS n, countIf(datasource_name = 'elsewhere') AS e FROM organization.datasources_ops_log"
+        counts = "uniqExact(workspace_id) AS n, countIf(datasource_name = 'elsewhere') AS e"
+        q = f"SELECT {counts} FROM organization.datasources_ops_log"
         made(api, name, {"name": "n", "sql": q, "type": "endpoint"})
         assert rows(api, f"SELECT n, e FROM {name}") == [[1, 0]]
         everything = api.request("GET", "/v0/sql", params={"q": q}, token=tokens["admin_token"]).text.split()

@@ -209,11 +209,12 @@ class TestUse:
         """A new branch has the values of its workspace, and from then on its own."""
         create(api, "var_branched", "of-main")
         made = api.post("/v0/environments", params={"name": "var_branch"}).json()
-        for _ in range(100):
+        for _ in range(600):
             job = api.get(f"/v0/jobs/{made['job']['id']}").json()
-            if job["status"] == "done":
+            if job["status"] not in ("waiting", "working"):
                 break
             time.sleep(0.05)
+        assert job["status"] == "done", job
         token = api.get("/v0/environments/var_branch", params={"with_token": "true"}).json()["token"]
         branch = Api(api.host, token)
         q = "% SELECT {{tb_secret('var_branched')}} = 'of-main'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,6 +77,13 @@ class TestSample:
         """JSON that is not one object in each line says so."""
         with pytest.raises(UploadError, match="not NDJSON"):
             recognised_format(Sample(text.encode(), True))
+
+    @pytest.mark.parametrize("text", ["{" + "\n" * 300_000 + "x", "{" + " " * 300_000 + "x", "[" + "\n" * 300_000])
+    def test_many_blanks_take_no_time(self, text: str) -> None:
+        """Looking for what follows a bracket goes over the blanks once: nobody else is served meanwhile."""
+        begin = time.perf_counter()
+        recognised_format(Sample(text.encode(), True))
+        assert time.perf_counter() - begin < 1
 
 
 class TestJson:

@@ -20,7 +20,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.engine import EngineError, quote_identifier, quote_string
+from tinymagic.local.engine import EngineEnding, EngineError, quote_identifier, quote_string
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,20 +51,32 @@ class Moves:
     def attach(self, staged: str, database: str, table: str) -> None:
         """Attach all parts of the table called *staged*. The caller drops it afterwards, whatever happened."""
         source = f"{quote_identifier(self._staging)}.{quote_identifier(staged)}"
-        target = f"{quote_identifier(database)}.{quote_identifier(table)}"
-        attach = f"ALTER TABLE {target} ATTACH PARTITION ALL FROM {source}"
-        if len(self._parts(self._staging, staged)) < 2:
-            self._engine.execute(attach)
+        count = len(self._parts(self._staging, staged))
+        step = ("attach", staged, database, table, self._last_block(database, table))
+        if count < 2:
+            self._attach(step)
             return
         with self._lock:
-            note = json.dumps({_NOTE: [database, table], "block": self._last_block(database, table)})
+            step = (*step[:4], self._last_block(database, table))
+            note = json.dumps({_NOTE: [database, table], "block": step[4]})
             self._engine.execute(f"ALTER TABLE {source} MODIFY COMMENT {quote_string(note)}")
             try:
-                self._engine.execute(attach)
+                self._attach(step)
             except BaseException:
-                with suppress(Exception):
+                with suppress(Exception), self._engine.cleaning():
                     self._engine.execute(f"ALTER TABLE {source} MODIFY COMMENT ''")
                 raise
+
+    def _attach(self, step: tuple[str, str, str, str, int]) -> None:
+        """Attach, and bring to its end what was stopped in between."""
+        try:
+            self._do(step)
+        except (EngineError, EngineEnding) as error:
+            if not self._has_begun(step, error, unknown=False):
+                raise
+            _, staged, database, table, before = step
+            with self._engine.cleaning():
+                self._finish(staged, database, table, self._arrived(database, table, before))
 
     def together(self, attaches: Sequence[tuple[Table, Table]], exchanges: Sequence[tuple[Table, Table]] = ()) -> None:
         """Do several steps as one change: all are done, or none, also when the server is killed in between.
@@ -88,7 +100,11 @@ class Moves:
             ]
             if len(steps) < 2 and not (attaches and len(self._parts(self._staging, attaches[0][0].name)) > 1):
                 for step in steps:
-                    self._do(step)
+                    try:
+                        self._do(step)
+                    except (EngineError, EngineEnding) as error:
+                        if not self._has_begun(step, error, unknown=False):
+                            raise
                 return
             marker = f"{quote_identifier(self._staging)}.{quote_identifier(f'note_{uuid.uuid4().hex}')}"
             note = quote_string(json.dumps({_STEPS: steps}))
@@ -99,7 +115,7 @@ class Moves:
                     self._do(step)
                     done += 1
             except BaseException as error:
-                if done:
+                if done or self._has_begun(steps[0], error):
                     self._finish_steps(steps, error)
                 else:
                     with suppress(Exception), self._engine.cleaning():
@@ -108,14 +124,33 @@ class Moves:
             with suppress(Exception), self._engine.cleaning():
                 self._engine.execute(f"DROP TABLE {marker} SYNC")
 
+    def _has_begun(self, step: Sequence[Any], error: BaseException, *, unknown: bool = True) -> bool:
+        """Say whether a step that failed, and no other one before it, has happened all the same, or a part of it.
+
+        *unknown* is the answer when the engine does not tell any more.
+        A statement that is stopped may be done and yet say that it was stopped (26.9, two times out of three).
+        """
+        if not isinstance(error, EngineEnding) and getattr(error, "name", "") != "QUERY_WAS_CANCELLED":
+            return False
+        kind, staged, database, table, before = step
+        try:
+            with self._engine.cleaning():
+                if kind == "exchange":
+                    return bool(self._uuid(database, table) != before)
+                arrived = self._arrived(database, table, int(before))
+                return any(arrived[tuple(content)] for _, *content in self._parts(self._staging, staged))
+        except Exception:
+            return unknown
+
     def _do(self, step: Sequence[Any]) -> None:
         kind, staged, database, table, _ = step
         source = f"{quote_identifier(self._staging)}.{quote_identifier(staged)}"
         target = f"{quote_identifier(database)}.{quote_identifier(table)}"
-        if kind == "attach":
-            self._engine.execute(f"ALTER TABLE {target} ATTACH PARTITION ALL FROM {source}")
-        else:
-            self._engine.execute(f"EXCHANGE TABLES {source} AND {target}")
+        with self._engine.cleaning():  # A job that has come here is not stopped any more.
+            if kind == "attach":
+                self._engine.execute(f"ALTER TABLE {target} ATTACH PARTITION ALL FROM {source}")
+            else:
+                self._engine.execute(f"EXCHANGE TABLES {source} AND {target}")
 
     def _finish_steps(self, steps: Sequence[Sequence[Any]], error: BaseException | None = None) -> None:
         """Do what is left of the steps of a change.
@@ -191,16 +226,18 @@ class Moves:
 
     def _finish(self, staged: str, database: str, table: str, arrived: Counter[tuple[str, ...]]) -> None:
         source = f"{quote_identifier(self._staging)}.{quote_identifier(staged)}"
-        missing = 0
-        for name, *content in self._parts(self._staging, staged):
+        parts = self._parts(self._staging, staged)
+        there = []
+        for name, *content in parts:
             if arrived[tuple(content)]:
                 arrived[tuple(content)] -= 1
-                self._engine.execute(f"ALTER TABLE {source} DROP PART {quote_string(name)}")
-            else:
-                missing += 1
-        if missing:
-            target = f"{quote_identifier(database)}.{quote_identifier(table)}"
-            self._engine.execute(f"ALTER TABLE {target} ATTACH PARTITION ALL FROM {source}")
+                there.append(name)
+        if len(there) == len(parts):
+            return
+        for name in there:
+            self._engine.execute(f"ALTER TABLE {source} DROP PART {quote_string(name)}")
+        target = f"{quote_identifier(database)}.{quote_identifier(table)}"
+        self._engine.execute(f"ALTER TABLE {target} ATTACH PARTITION ALL FROM {source}")
 
     def _parts(self, database: str, table: str, *, after: int | None = None) -> list[tuple[str, ...]]:
         """Return name, partition and checksum of the active parts; with *after* of all unmerged ones since a block."""

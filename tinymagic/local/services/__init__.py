@@ -109,7 +109,7 @@ class Services:
         changes = DataSourceChanges(datasources, operations)
         changes.dependencies = Dependencies(datasources, pipes, views)
         query = QueryService(engine, composer, limits, service_log)
-        schedules = Schedules(catalog)
+        schedules = Schedules(catalog, defining=pipes.defining)
         connections = ConnectionsService(catalog, secret_box, variables)
         sink_runs = SinkRuns(datasources, connections, composer, jobs, service_log)
         copy_runs = CopyRuns(datasources, composer, jobs, operations, service_log)

@@ -147,10 +147,9 @@ class CopyRuns:
         if found:
             raise BadRequest(incompatible(found, target.name), documentation=PIPES_PAGE)
 
-    def unfinished(self, workspace: Workspace, pipe: PipeRecord) -> list[JobRecord]:
+    def unfinished(self, workspace: Workspace, pipe: PipeRecord) -> Sequence[JobRecord]:
         """Return the jobs of a Pipe's copies that wait or run."""
-        jobs = self._jobs.list(workspace, kind="copy", pipe_id=pipe.id)
-        return [job for job in jobs if job.status in ("waiting", "working", "cancelling")]
+        return self._jobs.unfinished(workspace, "copy", pipe.id)
 
     # The work of a job
 

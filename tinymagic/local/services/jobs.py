@@ -33,7 +33,7 @@ from tinymagic.local.views.job import describe, log_row
 from .running_job import COMMITTING, WHEN_INTERRUPTED, JobCancelled, RunningJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.catalog import Catalog
@@ -215,6 +215,13 @@ class JobsService:
             and may_see(job)
         ]
         return found[:LISTED]
+
+    def unfinished(self, workspace: Workspace, kind: str, pipe_id: str) -> Sequence[JobRecord]:
+        """Return the jobs of one kind of a Pipe that wait or run, oldest first."""
+        records = [running.record for running in list(self._unfinished.values())]
+        wanted = (workspace.id, kind, pipe_id)
+        found = [each for each in records if (each.workspace_id, each.kind, each.pipe_id) == wanted]
+        return sorted((each for each in found if each.status not in FINAL_STATUSES), key=lambda each: each.created_at)
 
     def view(self, record: JobRecord, base_url: str, *, debug: str = "") -> dict[str, Any]:
         """Return the object of the API.

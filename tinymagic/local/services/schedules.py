@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from tinymagic.local.records import PipeRecord, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from typing import TypeAlias
 
     from tinymagic.local.catalog import Catalog
@@ -64,11 +66,19 @@ class Schedules:
 
     Args:
         catalog: where the schedules are written.
+        defining: holds the definitions of a workspace.
         clock: gives the present time in UTC.
     """
 
-    def __init__(self, catalog: Catalog, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        defining: Callable[[Workspace], AbstractContextManager[object]] = nullcontext,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._catalog = catalog
+        self._defining = defining
         self._clock = clock
         self._runs: dict[str, Run] = {}
         self._dues: dict[_Key, datetime] = {}
@@ -209,10 +219,12 @@ class Schedules:
             logger.exception("The scheduled run of the Pipe %s could not be started.", pipe.id)
 
     def _take_away(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
-        with self._catalog.transaction():
+        # Under way may be a change of the Pipe that has read the old schedule and would bring it back.
+        with self._defining(workspace):
             present = self._catalog.pipe(workspace.id, pipe.id)
-            if present is not None:
-                self._catalog.update_pipe(present.with_node(replace(node, output={**node.output, "schedule_cron": ""})))
+            kept = present.node(node.id) if present else None
+            if present is not None and kept is not None:
+                self._catalog.update_pipe(present.with_node(replace(kept, output={**kept.output, "schedule_cron": ""})))
 
 
 def is_running(output: dict[str, Any]) -> bool:

@@ -30,7 +30,6 @@ from tinymagic.local.sinks.file_names import (
 from tinymagic.local.sinks.settings import FILLED
 from tinymagic.local.sql.failures import query_error
 
-from .jobs import UNFINISHED_STATUSES
 from .running_job import WHEN_INTERRUPTED, JobCancelled
 from .sink_targets import NOT_TOLD, Order, SinkTarget, masked, target_of
 
@@ -113,10 +112,9 @@ class SinkRuns:
             queue_name=_QUEUE,
         )
 
-    def unfinished(self, workspace: Workspace, pipe: PipeRecord) -> list[JobRecord]:
+    def unfinished(self, workspace: Workspace, pipe: PipeRecord) -> Sequence[JobRecord]:
         """Return the jobs of a Pipe's sink that wait or run."""
-        jobs = self._jobs.list(workspace, kind="sink", pipe_id=pipe.id)
-        return [job for job in jobs if job.status in UNFINISHED_STATUSES]
+        return self._jobs.unfinished(workspace, "sink", pipe.id)
 
     def composed(self, workspace: Workspace, order: Order) -> Composed:
         """Return the SELECT of a run.
