@@ -41,7 +41,7 @@ def test_long_texts_take_no_time(kind: str) -> None:
             "Code: 47. DB::Exception: No `x`. (UNKNOWN_IDENTIFIER) (version 26.9.2.1)",
             (47, "UNKNOWN_IDENTIFIER", "No `x`."),
         ),
-        ("Code: 1. DB::Exception: a: Code: 2. DB::Exception: b. (B). (B)", (1, "B", "a: b.")),
+        ("Code: 1. DB::Exception: a: Code: 2. DB::Exception: b. (BB). (BB)", (1, "BB", "a: b.")),
         ("something else", (0, "UNKNOWN_EXCEPTION", "something else")),
     ],
 )

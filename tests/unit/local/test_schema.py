@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinymagic.local.errors import BadRequest
+from tinymagic.local.tables.definition import read_indexes
 from tinymagic.local.tables.schema import Column, SchemaError, jsonpath_steps, parse_schema, print_schema
 from tinymagic.local.tables.table_engine import TableEngineError, default_sorting_key, table_engine
 from tinymagic.local.tables.type_names import split_commas, type_name
@@ -142,3 +146,19 @@ class TestEngine:
         """Unsupported engines and options, missing ones and unknown columns have their sentences."""
         with pytest.raises(TableEngineError, match=message.replace("(", r"\(")):
             table_engine(parameters, self.COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INDEX a a TYPE set(" + " " * 200_000 + "x) GRANULARITY 1",
+        "INDEX a a TYPE set(" + " " * 9_900 + "x) GRANULARITY 1",
+        "INDEX a a" + " TYPE x GRANULARITY 1" * 450 + "x",
+    ],
+)
+def test_a_long_index_takes_no_time(text: str) -> None:
+    """It is refused, and nobody else waits for that."""
+    begin = time.perf_counter()
+    with pytest.raises(BadRequest, match="is not an index"):
+        read_indexes(text, None)  # type: ignore[arg-type]  # It is refused before any expression is looked at.
+    assert time.perf_counter() - begin < 2

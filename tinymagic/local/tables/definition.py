@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from tinymagic.local.sql.expressions import Expressions
 
 _CODEC_RE = re.compile(r"CODEC\(\s*[A-Za-z0-9_]+(\([0-9,\s]*\))?(\s*,\s*[A-Za-z0-9_]+(\([0-9,\s]*\))?)*\s*\)")
-_INDEX_RE = re.compile(r"(?:INDEX\s+)?`?(\w+)`?\s+(.+)\s+TYPE\s+(.+?)\s+GRANULARITY\s+(\d+)", re.IGNORECASE | re.DOTALL)
+_INDEX_RE = re.compile(r"(?:INDEX\s+)?`?(\w+)`?\s(.+)\sTYPE\s(.+)\sGRANULARITY\s+(\d+)", re.IGNORECASE | re.DOTALL)
+
+#: Of the text of an index. Taking one apart looks at every TYPE in it, so a long one would hold everybody up.
+_MOST_INDEX_CHARACTERS = 10_000
 _INDEX_TYPE_RE = re.compile(r"(minmax|set|bloom_filter|ngrambf_v1|tokenbf_v1)\s*(\([0-9., ]*\))?", re.IGNORECASE)
 
 #: Longest name: the engine makes file names of it, of the workspace's database and of the ending ``_quarantine``.
@@ -174,11 +177,13 @@ def index_definition(index: dict[str, Any]) -> str:
 
 
 def _index(line: str, expressions: Expressions) -> dict[str, Any]:
-    match = _INDEX_RE.fullmatch(line.strip().rstrip(","))
+    text = line.strip()
+    match = _INDEX_RE.fullmatch(text.rstrip(",")) if len(text) <= _MOST_INDEX_CHARACTERS else None
     if not match or not _INDEX_TYPE_RE.fullmatch(match[3].strip()):
+        shown = text if len(text) <= _MOST_INDEX_CHARACTERS else f"{text[:100]}..."
         raise BadRequest(
-            f"indexes: {line.strip()!r} is not an index. Write: name expression TYPE minmax | set(n) | "
+            f"indexes: {shown!r} is not an index. Write: name expression TYPE minmax | set(n) | "
             "bloom_filter(p) | ngrambf_v1(...) | tokenbf_v1(...) GRANULARITY n."
         )
-    expression = _bare(expressions.checked(match[2], "indexes"))
+    expression = _bare(expressions.checked(match[2].strip(), "indexes"))
     return {"name": match[1], "expr": expression, "type_full": match[3].strip(), "granularity": int(match[4])}
