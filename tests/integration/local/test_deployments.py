@@ -603,3 +603,12 @@ def test_a_staged_deployment_is_checked_again(place: Place) -> None:
     assert reply.status_code == 400
     assert "FORWARD_QUERY" in reply.json()["error"]
     assert place.rows("SELECT sum(amount) FROM events") == [[3]]
+
+
+def test_a_body_without_files(api):
+    """A project without files is refused: it would delete everything that was deployed."""
+    boundary = {"Content-Type": "multipart/form-data; boundary=x"}
+    for path in ("/v1/build", "/v1/deploy"):
+        reply = api.post(path, data=b"--x--\r\n", headers=boundary)
+        assert reply.status_code == 400
+        assert "no file" in reply.json()["error"]

@@ -543,3 +543,17 @@ class TestChangesAround:
         asked = {"datasource": view, "check_for_partial_replace": "true"}
         body = api.get("/v0/dependencies", params=asked).json()
         assert body == {"dependencies": {f"{view}_t": mine}, "incompatible_datasources": {}}
+
+
+def test_no_target_goes_with_its_view(api):
+    """A target that a view made stays with its rows when the view gets another one, is unlinked, or deleted."""
+    for name, engine in (("stay_source", {}), ("stay_other", {})):
+        assert api.post("/v0/datasources", params={"name": name, "schema": "id Int32", **engine}).status_code == 200
+    node = {"name": "n", "sql": "SELECT id FROM stay_source", "type": "materialized", "datasource": "stay_made"}
+    assert api.post("/v0/pipes", json={"name": "stay", "nodes": [node]}).json()["created_datasource"] is True
+    api.post("/v0/events", params={"name": "stay_source", "wait": "true"}, data='{"id": 1}')
+    reply = api.post("/v0/pipes/stay/nodes/n/materialization", params={"datasource": "stay_other"})
+    assert reply.status_code == 200, reply.text
+    assert api.request("DELETE", "/v0/pipes/stay/nodes/n/materialization").status_code == 204
+    assert api.request("DELETE", "/v0/pipes/stay").status_code == 204
+    assert api.sql("SELECT id FROM stay_made").text == "1\n"

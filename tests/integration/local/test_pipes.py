@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -429,6 +430,23 @@ class TestRights:
         scopes = [f"PIPES:READ:{name}", "DATASOURCES:READ:pipes_events:kind = 'a'"]
         token = api.post("/v0/tokens", params={"name": name + "_2", "scope": scopes}).json()["token"]
         assert api.request("GET", "/v0/sql", params={"q": q}, token=token).text == "5\n"
+
+    def test_filters_hold_for_copies_and_plans(self, api, name):
+        """A filter on a Pipe holds for what its copy writes, and there is no plan of its nodes for such a token."""
+        api.post("/v0/datasources", params={"name": f"{name}_t", "schema": "id Int32"})
+        copy = {"name": "n", "sql": "SELECT id FROM pipes_events", "type": "copy", "target_datasource": f"{name}_t"}
+        made(api, name, {"name": "low", "sql": "SELECT 1 AS a"}, copy)
+        scopes = [f"PIPES:READ:{name}:id < 3", f"DATASOURCES:APPEND:{name}_t"]
+        token = api.post("/v0/tokens", params={"name": name, "scope": scopes}).json()["token"]
+        job = api.post(f"/v0/pipes/{name}/copy", token=token).json()["job"]["job_id"]
+        for _ in range(200):
+            status = api.get(f"/v0/jobs/{job}").json()["status"]
+            if status in ("done", "error"):
+                break
+            time.sleep(0.05)
+        assert status == "done"
+        assert rows(api, f"SELECT count() FROM {name}_t") == [[3]]
+        assert "no plan" in error(api.get(f"/v0/pipes/{name}/nodes/low/explain", token=token), 400)
 
     def test_drop_scope(self, api, name):
         """``PIPES:DROP`` deletes the one Pipe."""

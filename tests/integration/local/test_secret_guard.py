@@ -210,3 +210,18 @@ def test_parameters_end_with_the_query(engine: Engine) -> None:
     engine.read(f"SELECT 1 WHERE {K} = ''", database="w", parameters={"k": SecretText(VALUE)})
     with pytest.raises(EngineError, match="Substitution `k` is not set"):
         engine.read(f"SELECT {K}", database="w")
+
+
+def test_a_query_over_an_endpoint_with_a_secret(api):
+    """Who may call an endpoint may also ask over it, although the token itself may use no secret."""
+    assert api.post("/v0/variables", data={"name": "guard_over", "value": "a-long-secret-value"}).status_code == 200
+    sql = "% SELECT number AS n FROM numbers(5) WHERE {{tb_secret('guard_over')}} != '' AND n > 1"
+    node = {"name": "n", "sql": sql, "type": "endpoint"}
+    assert api.post("/v0/pipes", json={"name": "guard_over_pipe", "nodes": [node]}).status_code == 200
+    scope = "PIPES:READ:guard_over_pipe"
+    token = api.post("/v0/tokens", params={"name": "guard over", "scope": scope}).json()["token"]
+    for path, q in (("/v0/pipes/guard_over_pipe.csv", "_"), ("/v0/sql", "guard_over_pipe")):
+        reply = api.get(path, params={"q": f"SELECT max(n) AS m FROM {q} FORMAT CSVWithNames"}, token=token)
+        assert reply.text == '"m"\n4\n'
+        hers = "% SELECT 1 AS m FROM " + q + " WHERE {{tb_secret('guard_over')}} != ''"
+        assert "Cannot access secret" in api.get(path, params={"q": hers}, token=token).json()["error"]

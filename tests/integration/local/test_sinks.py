@@ -436,7 +436,13 @@ class TestRuns:
             weak = api.post(f"/v0/pipes/{pipe}/sink", data={key: named}, token=token)
             if mine.status_code == 200:
                 exports.wait(mine.json()["job"]["id"])
-            assert (weak.status_code, weak.json()["error"][:34]) == (400, "Cannot access secret 'sinks_hidden'"[:34])
+            if key in ("path", "write_strategy"):
+                assert (weak.status_code, "PIPES:CREATE" in weak.json()["error"]) == (403, True)
+            else:
+                assert (weak.status_code, weak.json()["error"][:34]) == (
+                    400,
+                    "Cannot access secret 'sinks_hidden'"[:34],
+                )
             for reply in (mine, changing, weak):
                 assert not any(value[at : at + 5] in reply.text for at in range(len(value) - 5)), (key, reply.text)
         log = api.sql("SELECT * FROM tinybird.sinks_ops_log FORMAT JSON").text
@@ -595,12 +601,23 @@ class TestDefinition:
             assert line in text.replace('"', ""), (line, text)
 
     def test_scopes(self, exports):
-        """Reading the Pipe is enough to run it, not to change it."""
+        """Reading the Pipe is enough to run it and to say how files look; not to change it, or where they go."""
         pipe = exports.pipe()
         token = exports.api.post("/v0/tokens", params={"name": pipe, "scope": f"PIPES:READ:{pipe}"}).json()["token"]
         reply = exports.api.post(f"/v0/pipes/{pipe}/sink", token=token)
         assert reply.status_code == 200, reply.text
         exports.wait(reply.json()["job"]["id"])
+        reply = exports.api.post(f"/v0/pipes/{pipe}/sink", data={"format": "ndjson"}, token=token)
+        exports.wait(reply.json()["job"]["id"])
+        written = exports.bucket.names()
+        for key, value in (
+            ("connection", "x"),
+            ("path", f"s3://{exports.bucket.name}/y"),
+            ("write_strategy", "truncate"),
+        ):
+            reply = exports.api.post(f"/v0/pipes/{pipe}/sink", data={key: value}, token=token)
+            assert (reply.status_code, "PIPES:CREATE" in reply.json()["error"]) == (403, True)
+        assert exports.bucket.names() == written
         path = f"/v0/pipes/{pipe}/nodes/exporter/sink"
         assert exports.api.post(path, token=token, data=exports.settings()).status_code == 403
         other = exports.pipe()

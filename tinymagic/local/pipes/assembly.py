@@ -40,6 +40,9 @@ _LENIENT_SETTINGS: dict[str, Setting] = {
     "joined_subquery_requires_alias": 0,
 }
 
+#: Types of nodes whose rows leave a Pipe: what a token's filter of the Pipe is about.
+_GIVING = ("endpoint", "copy", "sink")
+
 #: Bytes of a statement with everything in place. A node that reads another one twice doubles it.
 _MOST_BYTES = 500_000
 
@@ -174,15 +177,17 @@ class Assembly:
         self._names.append(names)
         return names
 
-    def statement(self, text: str, name: str | None) -> tuple[Rendered, Statement, Mapping[str, str]]:
+    def statement(
+        self, text: str, name: str | None, *, of_node: bool = True
+    ) -> tuple[Rendered, Statement, Mapping[str, str]]:
         """Render and check one text; what comes last is to be put into the statement's SQL by `Shapes.filled`."""
-        rendered = self._rendered(text, name)
+        rendered = self._rendered(text, name, with_secrets=of_node or self._has_secrets)
         shapes = self._tools.shapes
         return rendered, *shapes.check(rendered.sql, rendered.literals, copying=self._copying)
 
     def part(self, text: str, names: Names, name: str | None) -> _Part:
         """Compose one text whose names mean what *names* says."""
-        rendered, statement, values = self.statement(text, name)
+        rendered, statement, values = self.statement(text, name, of_node=isinstance(names, Inside))
         if statement.shows_tables:
             return _Part(
                 statement.sql, statement, rendered, {}, 1, frozenset(), frozenset(), False, frozenset(), frozenset()
@@ -252,7 +257,7 @@ class Assembly:
                 f"The node '{node.name}' of the pipe '{pipe.name}' must be a SELECT.", documentation=QUERY_PAGE
             )
         part = replace(part, sql=_without_format(part), pipes=part.pipes | {pipe.id})
-        condition = self._access.pipe_filter(pipe.name) if self._access and node.type == "endpoint" else None
+        condition = self._access.pipe_filter(pipe.name) if self._access and node.type in _GIVING else None
         if condition is not None:
             part = replace(part, sql=f"SELECT * FROM (\n{part.sql}\n) WHERE ({condition})")
             self._hides_rows = True
@@ -296,12 +301,14 @@ class Assembly:
             rendered=part.rendered.sql,
         )
 
-    def _rendered(self, text: str, name: str | None) -> Rendered:
+    def _rendered(self, text: str, name: str | None, *, with_secrets: bool) -> Rendered:
         try:
             if self._checking:
                 return check(text, now=self._now, name=name)
             parameters = {**self._parameters, **self._forced} if self._forced else self._parameters
-            return render(text, parameters, secrets=self._secret_check(), now=self._now, name=name)
+            return render(
+                text, parameters, secrets=self._secret_check() if with_secrets else None, now=self._now, name=name
+            )
         except CustomErrorCalled as error:
             raise CustomError(error.body, error.code) from error
         except TemplateError as error:
@@ -314,8 +321,6 @@ class Assembly:
 
     def _secret_check(self) -> Callable[[str], bool]:
         variables, workspace = self._tools.variables, self._workspace
-        if not self._has_secrets:
-            return lambda _: False
         return lambda name: variables.has(workspace, name)
 
     def _filters(self, tables: frozenset[TableName], own_rows_only: set[TableName]) -> tuple[dict[str, str], bool]:

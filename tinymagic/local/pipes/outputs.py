@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.records import Node, PipeRecord, Workspace
+
+
+def _nothing() -> None:
+    """Undo nothing."""
+
+
+@dataclass(frozen=True)
+class MadeOutput:
+    """What became of a node.
+
+    Attributes:
+        node: with ``type`` and ``output``; the caller writes it down.
+        extra: more keys for the reply.
+        undo: takes back what was made beside the node, for instance a new Data Source; to be called when the node is
+            not written down after all.
+    """
+
+    node: Node
+    extra: dict[str, Any] = field(default_factory=dict)
+    undo: Callable[[], object] = _nothing
 
 
 class Output(Protocol):
@@ -22,8 +43,8 @@ class Output(Protocol):
         fields: Mapping[str, Any],
         *,
         access: Access | None = None,
-    ) -> tuple[Node, dict[str, Any]]:
-        """Make *node* an output; what there was for the id of this node is replaced.
+    ) -> MadeOutput:
+        """Make *node* an output. What it is stands in the node: nothing else needs to be undone when it is one no more.
 
         Args:
             workspace: of the Pipe.
@@ -32,18 +53,12 @@ class Output(Protocol):
             fields: of the request.
             access: of who asks; ``None`` when the server itself does it.
 
-        Returns:
-            The node with ``type`` and ``output``, which the caller writes down, and more keys for the reply.
-
         Raises:
             ApiError: and nothing was made.
         """
 
-    def unmake(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
-        """Take away what exists beside the catalogue, before the node stops to be an output or is deleted."""
-
     def remade(self, workspace: Workspace, pipe: PipeRecord, old: Node, new: Node) -> None:
-        """Follow a change of the SQL of an output, or of what it reads.
+        """Check that an output can follow a change of its SQL, or of what it reads.
 
         Args:
             workspace: of the Pipe.
@@ -52,7 +67,7 @@ class Output(Protocol):
             new: the node after.
 
         Raises:
-            ApiError: the output cannot be so, and is as it was.
+            ApiError: the output cannot be so.
         """
 
     def describe(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> dict[str, Any]:

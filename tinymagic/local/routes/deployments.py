@@ -109,6 +109,9 @@ async def _files(request: Request) -> list[tuple[str, str]]:
     except (MultiPartException, HTTPException) as error:
         message = getattr(error, "message", "") or getattr(error, "detail", "")
         raise BadRequest(f"The body is not multipart/form-data that can be read: {message}") from error
+    if not files:
+        # Everything that was deployed before would be deleted.
+        raise BadRequest("The body has no file. Send the project's datafiles, each with its path as the file name.")
     return [(path, _text(path, data)) for path, data in files]
 
 

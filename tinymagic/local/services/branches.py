@@ -167,7 +167,6 @@ class BranchesService:
             job.commit()
             with self._pipes.defining(main):
                 self._register(main, branch, records)
-            self._make_views(branch)
         except BaseException as error:
             self._catalog.delete_workspace(branch.id)
             self._workspaces.drop_database(branch.database)
@@ -193,13 +192,6 @@ class BranchesService:
                 self._catalog.create_variable(replace(variable, id=new_id(), workspace_id=branch.id))
             for pipe in self._catalog.pipes(main.id):
                 self._catalog.create_pipe(copied_pipe(pipe, branch.id, ids))
-
-    def _make_views(self, branch: Workspace) -> None:
-        service = self._pipes.outputs.get("materialized")
-        for pipe in self._catalog.pipes(branch.id):
-            for node in pipe.nodes:
-                if service is not None and node.type == "materialized":
-                    service.remade(branch, pipe, node, node)
 
     def _copy_tables(self, record: DataSourceRecord, main: Workspace, branch: Workspace) -> None:
         old, new = Table(main.database, record.name), Table(branch.database, record.name)

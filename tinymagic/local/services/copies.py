@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.errors import BadRequest, NotFound
 from tinymagic.local.pipes.definitions import PIPES_PAGE
+from tinymagic.local.pipes.outputs import MadeOutput
 from tinymagic.local.records import now
 
 from .copy_runs import Source, said_for_copies
@@ -79,7 +80,7 @@ class Copies:
         fields: Mapping[str, Any],
         *,
         access: Access | None = None,
-    ) -> tuple[Node, dict[str, Any]]:
+    ) -> MadeOutput:
         """Make *node* a copy; see `Output.make`.
 
         What the fields leave out stays as it is when the node is a copy already.
@@ -106,11 +107,7 @@ class Copies:
         self._check_node(workspace, pipe, node, target)
         made = replace(node, type="copy", output=output)
         described = self._datasources.get(workspace, target.id)
-        return made, {"datasource": described, "created_datasource": False}
-
-    def unmake(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
-        """Nothing exists beside the catalogue. Runs that are at work go on to their end."""
-        del workspace, pipe, node
+        return MadeOutput(made, {"datasource": described, "created_datasource": False})
 
     def remade(self, workspace: Workspace, pipe: PipeRecord, old: Node, new: Node) -> None:
         """Check that the target can take the columns of the new SQL; see `Output.remade`.
@@ -160,7 +157,7 @@ class Copies:
         workspace = access.workspace
         with self._pipes.changing(workspace, pipe_name) as pipe:
             node = self._pipes.node(pipe, node_name)
-            made, _ = self.make(workspace, pipe, node, fields, access=access)
+            made = self.make(workspace, pipe, node, fields, access=access).node
             written = self._pipes.set_output(workspace, pipe.with_node(made), made, "copy", made.output)
         self._schedules.changed()
         return written

@@ -74,7 +74,6 @@ class Dependencies:
             for pipe_id, node_id in [(pipe.id, node.id) for pipe, node in filling]:
                 pipe = self._pipes.pipe(workspace, pipe_id)
                 node = self._pipes.node(pipe, node_id)
-                self._pipes.outputs[node.type].unmake(workspace, pipe, node)
                 self._pipes.clear_output(workspace, pipe, node)
 
     def refuse_rename(self, workspace: Workspace, record: DataSourceRecord) -> None:

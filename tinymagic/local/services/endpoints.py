@@ -13,7 +13,7 @@ from tinymagic.local.endpoints import openapi
 from tinymagic.local.endpoints.openapi import Endpoint
 from tinymagic.local.endpoints.parameters import endpoint_parameters
 from tinymagic.local.engine import EngineError
-from tinymagic.local.errors import ApiError, NotFound
+from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.sql.gate import QUERY_PAGE
 
 if TYPE_CHECKING:
@@ -88,6 +88,10 @@ class EndpointsService:
         if pipe is None:
             raise _no_pipe(id_or_name)
         access.require("PIPES:READ", pipe.name)
+        if access.pipe_filter(pipe.name) is not None:
+            # The filter is about what the Pipe gives. The plans of its other nodes have values of all rows in them.
+            message = "There is no plan for a token that may read only some rows. Ask with another token."
+            raise BadRequest(message, documentation=PIPES_PAGE)
         if node_id_or_name is not None:
             node = pipe.node(node_id_or_name)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.engine import EngineError
@@ -13,6 +14,7 @@ from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.ingest.table import Table, staging_table
 from tinymagic.local.materializing.target_columns import incompatible, target_engine, view_columns
 from tinymagic.local.pipes.definitions import PIPES_PAGE
+from tinymagic.local.pipes.outputs import MadeOutput
 from tinymagic.local.records import DataSourceRecord
 from tinymagic.local.tables.definition import define_table
 from tinymagic.local.tables.schema import parse_schema, print_schema
@@ -52,7 +54,6 @@ class Materializations:
         self._engine = datasources.engine
         self._pipes = pipes
         self._views = views
-        self._made_targets: dict[str, str] = {}
         pipes.outputs[TYPE] = self
 
     # Requests
@@ -74,13 +75,13 @@ class Materializations:
                     f"The node '{node.name}' is the {node.type} of the pipe '{pipe.name}'. Undo that first.",
                     documentation=PIPES_PAGE,
                 )
-            made, extra = self.make(workspace, pipe, node, fields, access=access)
+            made = self.make(workspace, pipe, node, fields, access=access)
             try:
-                saved = self._pipes.set_output(workspace, pipe, made, TYPE, made.output)
+                saved = self._pipes.set_output(workspace, pipe, made.node, TYPE, made.node.output)
             except BaseException:
-                self.unmake(workspace, pipe, made)
+                made.undo()
                 raise
-            return self._pipes.node(saved, node.id), extra
+            return self._pipes.node(saved, node.id), made.extra
 
     def unlink(self, workspace: Workspace, pipe_id: str, node_id: str) -> None:
         """Make a materialized node a plain one; its target stays and gets no more rows.
@@ -93,7 +94,6 @@ class Materializations:
             node = self._pipes.node(pipe, node_id)
             if node.type != TYPE:
                 raise BadRequest(f"The node '{node.name}' is not materialized.", documentation=PIPES_PAGE)
-            self.unmake(workspace, pipe, node)
             self._pipes.clear_output(workspace, pipe, node)
 
     def advice(self, workspace: Workspace, pipe_id: str, node_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class Materializations:
         fields: Mapping[str, Any],
         *,
         access: Access | None = None,
-    ) -> tuple[Node, dict[str, Any]]:
+    ) -> MadeOutput:
         """Make a node a materialized view: find or make its target, and begin to populate it if that is asked.
 
         Raises:
@@ -177,16 +177,8 @@ class Materializations:
                 self._datasources.drop(workspace, target.id)
             raise
         if created:
-            self._made_targets[node.id] = target.id
-        return made, extra
-
-    def unmake(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
-        """Unlink a view: its target keeps its rows and gets no more. Taken back in the making, a new target goes."""
-        made = self._made_targets.pop(node.id, None)
-        now = self._catalog.pipe(workspace.id, pipe.id)
-        kept = now.node(node.id) if now else None
-        if made and (kept is None or kept.output.get(TARGET) != made):
-            self._datasources.drop(workspace, made)
+            return MadeOutput(made, extra, partial(self._datasources.drop, workspace, target.id))
+        return MadeOutput(made, extra)
 
     def remade(self, workspace: Workspace, pipe: PipeRecord, old: Node, new: Node) -> None:
         """Check that a view whose SQL, or what it reads, has changed still fits its target.

@@ -91,7 +91,6 @@ class PipeChange:
                     extra.update(more)
             if self._old is not None:
                 self._follow_inside(pipe, self._old, made)
-                self._let_go(pipe, self._old)
             pipe = self._write(pipe)
             if self._old is not None:
                 self._follow_elsewhere(pipe, self._old)
@@ -118,13 +117,9 @@ class PipeChange:
         self, pipe: PipeRecord, node: Node, request: NodeRequest, fields: Mapping[str, Any], access: Access | None
     ) -> tuple[PipeRecord, dict[str, Any]]:
         service = self._outputs[request.type]
-        made, extra = service.make(self._workspace, pipe, node, {**fields, **request.fields}, access=access)
-        before = self._old.node(node.id) if self._old else None
-        if before is not None and before.type == made.type:
-            self._undo.callback(service.remade, self._workspace, pipe.with_node(before), made, before)
-        else:
-            self._undo.callback(service.unmake, self._workspace, pipe, made)
-        return pipe.with_node(made), extra
+        made = service.make(self._workspace, pipe, node, {**fields, **request.fields}, access=access)
+        self._undo.callback(made.undo)
+        return pipe.with_node(made.node), made.extra
 
     def _follow_inside(self, pipe: PipeRecord, old: PipeRecord, made: set[str]) -> None:
         """Tell the outputs that were not made anew that something they read has changed."""
@@ -134,26 +129,20 @@ class PipeChange:
             before = old.node(node.id)
             if node.id in made or node.type not in self._outputs or before is None or before.type != node.type:
                 continue
-            service = self._outputs[node.type]
-            service.remade(self._workspace, pipe, before, node)
-            self._undo.callback(service.remade, self._workspace, old, node, before)
+            self._outputs[node.type].remade(self._workspace, pipe, before, node)
 
     def _follow_elsewhere(self, pipe: PipeRecord, old: PipeRecord) -> None:
         """Tell the outputs of other Pipes that read this one."""
         if old.nodes == pipe.nodes:
             return
-        told: list[tuple[Output, PipeRecord, Node]] = []
         try:
             for other in self._catalog.pipes(self._workspace.id):
                 for node in other.nodes:
                     service = self._outputs.get(node.type)
                     if service is not None and other.id != pipe.id and self._reads(other, node, pipe):
                         service.remade(self._workspace, other, node, node)
-                        told.append((service, other, node))
         except BaseException:
             self._catalog.update_pipe(old)
-            for service, other, node in told:  # Once more, now that the catalogue has the old Pipe again.
-                service.remade(self._workspace, other, node, node)
             raise
 
     def _reads(self, other: PipeRecord, node: Node, pipe: PipeRecord) -> bool:
@@ -168,10 +157,3 @@ class PipeChange:
             return self._catalog.update_pipe(pipe) if self._old else self._catalog.create_pipe(pipe)
         except NameTaken as error:
             raise Conflict(str(error), documentation=PIPES_PAGE) from error
-
-    def _let_go(self, pipe: PipeRecord, old: PipeRecord) -> None:
-        """Unmake what is no output any more, while the catalogue still has it: so its service knows that it was one."""
-        for node in old.nodes:
-            kept = next((each for each in pipe.nodes if each.id == node.id), None)
-            if node.type in self._outputs and (kept is None or kept.type != node.type):
-                self._outputs[node.type].unmake(self._workspace, old, node)

@@ -265,8 +265,6 @@ class PipesService:
         with self.changing(workspace, id_or_name) as pipe:
             if not force:
                 self._refuse_used(workspace, pipe, "deleted")
-            for node in pipe.nodes:
-                self._unmake(workspace, pipe, node)
             self._catalog.delete_pipe(pipe.id)
             return pipe
 
@@ -365,7 +363,6 @@ class PipesService:
                 )
             if node.type == "endpoint":
                 self._refuse_used(workspace, pipe, "left without its endpoint")
-            self._unmake(workspace, pipe, node)
             self._written(replace(pipe, nodes=tuple(each for each in pipe.nodes if each.id != node.id)))
 
     # Outputs
@@ -430,11 +427,6 @@ class PipesService:
 
     def _change(self, workspace: Workspace, old: PipeRecord | None) -> PipeChange:
         return PipeChange(self._catalog, self._composer, self.outputs, workspace, old)
-
-    def _unmake(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
-        service = self.outputs.get(node.type)
-        if service is not None:
-            service.unmake(workspace, pipe, node)
 
     def _written(self, pipe: PipeRecord) -> PipeRecord:
         try:

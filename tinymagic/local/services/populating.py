@@ -131,6 +131,8 @@ class Populating:
     ) -> JobRecord:
         view = self._views.view(workspace, pipe, node)
         options = read_options(self._datasources, view, fields)
+        if options.truncate and access is not None:
+            access.require("DATASOURCES:CREATE")
         mark = node.output.get(WAITING)
         target = self._datasources.record(workspace, node.output[TARGET])
         record = self._jobs.start(
@@ -428,7 +430,6 @@ class Populating:
             if pipe is None or node is None or node.type != TYPE:
                 return
             if always or not node.output.get(POPULATED):
-                self._materializations.unmake(workspace, pipe, node)
                 self._pipes.clear_output(workspace, pipe, node)
             else:
                 self._begin(workspace, pipe_id, node_id)

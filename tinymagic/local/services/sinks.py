@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.local.errors import BadRequest, Conflict, NotFound
+from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
+from tinymagic.local.pipes.outputs import MadeOutput
 from tinymagic.local.sinks import SINKS_PAGE
 from tinymagic.local.sinks.settings import ALIASES, FILLED, OVERRIDES, SinkSettings, given, read_settings
 from tinymagic.local.template.secrets import secrets_used
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tinymagic.local")
 
 #: Parameters of a run that are not for the template.
+#: What only those may change for one run who may change the sink.
+_PLACES = ("connection", "path", "write_strategy")
+
 _OWN_PARAMETERS = ("token", "from", "cli_version", "service", "on_demand_compute", "_execution_type", "strategy")
 
 #: What else a node may be, and what is to be done about that first.
@@ -79,7 +83,7 @@ class Sinks:
         fields: Mapping[str, Any],
         *,
         access: Access | None = None,
-    ) -> tuple[Node, dict[str, Any]]:
+    ) -> MadeOutput:
         """Make *node* a sink; see `Output.make`.
 
         What the fields leave out stays as it is when the node is a sink already.
@@ -107,11 +111,7 @@ class Sinks:
             "schedule_cron": schedule,
             "paused": bool(old.get("paused")) and schedule == old.get("schedule_cron"),
         }
-        return replace(node, type="sink", output=output), {}
-
-    def unmake(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
-        """Nothing exists beside the catalogue. Runs that are at work go on to their end."""
-        del workspace, pipe, node
+        return MadeOutput(replace(node, type="sink", output=output))
 
     def remade(self, workspace: Workspace, pipe: PipeRecord, old: Node, new: Node) -> None:
         """Check that the file template finds its columns in the new SQL; see `Output.remade`.
@@ -179,7 +179,7 @@ class Sinks:
                     f"The node '{node.name}' cannot be a sink, because it is {_UNDONE[node.type]}",
                     documentation=SINKS_PAGE,
                 )
-            made, _ = self.make(workspace, pipe, node, fields, access=access)
+            made = self.make(workspace, pipe, node, fields, access=access).node
             written = self._pipes.set_output(workspace, pipe, node, "sink", made.output)
         self._schedules.changed()
         return written
@@ -221,6 +221,8 @@ class Sinks:
             access.require("PIPES:READ", pipe.name)
         node = self._sink_node(pipe)
         overrides = {key: value for key, value in parameters.items() if _is_override(key) and value not in (None, "")}
+        if not access.allows("PIPES:CREATE"):
+            _refuse_other_places(overrides)
         if not access.is_admin:  # Whoever may not see Environment Variables may not have them written somewhere either.
             _refuse_variables(overrides)
         connection = self._connection(workspace, given(overrides, "connection"), node.output)
@@ -343,6 +345,16 @@ class Sinks:
 
 def _is_override(name: str) -> bool:
     return any(name in ALIASES[each] for each in OVERRIDES)
+
+
+def _refuse_other_places(overrides: Mapping[str, Any]) -> None:
+    """Let whoever may only read a Pipe choose how files look, and not where they go or what they overwrite."""
+    found = [name for each in _PLACES for name in ALIASES[each] if name in overrides]
+    if found:
+        raise Forbidden(
+            f"The token may run this sink, but not with another {found[0]}: that needs the scope PIPES:CREATE.",
+            documentation=SINKS_PAGE,
+        )
 
 
 def _refuse_variables(overrides: Mapping[str, Any]) -> None:

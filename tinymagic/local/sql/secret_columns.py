@@ -5,7 +5,8 @@ secret is in it anywhere but in a function that gives no more than a digest, an 
 with it (`_ONE_WAY`, `_KEYED`). Carrying goes on through aliases, subqueries and CTEs, by name: an alias of a carrying
 expression makes every identifier of that name carry. That is coarse and errs on the side of refusing.
 
-A condition (WHERE, ON, HAVING ...) may use a secret as it likes: its rows tell at most whether something is equal.
+A condition (WHERE, ON, HAVING ...) may use a secret as it likes. So whoever writes a node can find out the value,
+letter by letter; whoever calls its endpoint cannot.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ class PipeTrial:
         if service is None:
             return
         target = str(fields.get("datasource", ""))
-        made, _ = service.make(trial.workspace, planned.record, node, fields)
+        made = service.make(trial.workspace, planned.record, node, fields).node
         planned.record = planned.record.with_node(_still_running(made, planned.old))
         record = trial.catalog.datasource(trial.workspace.id, target) if type_ == "materialized" else None
         if record is not None and target not in self._plan.datasources:
