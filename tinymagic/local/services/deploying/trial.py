@@ -8,12 +8,12 @@ anybody, and what a killed server leaves of it is dropped at the next start (`dr
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tinymagic.local.catalog import Catalog
-from tinymagic.local.engine import EngineError, quote_identifier
+from tinymagic.local.engine import DiskFull, EngineEnding, EngineError, quote_identifier
 from tinymagic.local.ingest.loader import quarantine_definition
 from tinymagic.local.ingest.settings import OWN_SQL_SETTINGS
 from tinymagic.local.ingest.table import Table
@@ -95,29 +95,36 @@ class Trial:
     def __init__(self, around: Surroundings, workspace: Workspace) -> None:
         self._around = around
         self._engine = around.engine
-        self.catalog = Catalog(None)
         self._old_database = ""
-        name = _PREFIX + uuid.uuid4().hex
-        self._engine.execute(f"CREATE DATABASE {name} ENGINE = Atomic")
-        self.workspace = self.catalog.create_workspace(replace(workspace, database=name))
-        self._datasources = _TrialDataSources(around.engine, self.catalog, around.limits, None, around.gate)
-        self.composer = Composer(
-            around.engine, around.gate, self.catalog, around.datasources, around.service_log, around.variables
-        )
-        self.connections = ConnectionsService(self.catalog, around.box, around.variables)
-        self.outputs: dict[str, Output] = self._make_outputs()
+        with ExitStack() as leaving:
+            self.catalog = Catalog(None)
+            leaving.callback(self.catalog.close)
+            name = _PREFIX + uuid.uuid4().hex
+            self._engine.execute(f"CREATE DATABASE {name} ENGINE = Atomic")
+            leaving.callback(self._drop_databases, name)
+            self.workspace = self.catalog.create_workspace(replace(workspace, database=name))
+            self._datasources = _TrialDataSources(around.engine, self.catalog, around.limits, None, around.gate)
+            leaving.callback(self._datasources.close)
+            self.composer = Composer(
+                around.engine, around.gate, self.catalog, around.datasources, around.service_log, around.variables
+            )
+            self.connections = ConnectionsService(self.catalog, around.box, around.variables)
+            self.outputs: dict[str, Output] = self._make_outputs()
+            self._leaving = leaving.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._leaving.close()
+
+    def _drop_databases(self, database: str) -> None:
         with self._engine.cleaning():
-            for name in (self.workspace.database, self._old_database):
-                if name:
-                    with suppress(EngineError):
+            for name in (database, self._old_database):
+                # What stays is dropped at the next start.
+                with suppress(EngineError, DiskFull, EngineEnding):
+                    if name:
                         self._engine.execute(f"DROP DATABASE IF EXISTS {quote_identifier(name)} SYNC")
-        self._datasources.close()
-        self.catalog.close()
 
     def table(self, name: str) -> Table:
         """Return the trial's table of a Data Source."""
