@@ -53,7 +53,7 @@ class Server:
     def copy(self, sql: str, target: str, **fields: str) -> str:
         name = f"timed_pipe_{next(_numbers)}"
         self.services.pipes.create(self.workspace, name, [{"name": "n", "sql": sql}])
-        self.services.copies.set(self.access, name, "n", {"target_datasource": target, **fields})
+        self.services.pipes.make_output(self.access, name, "n", "copy", {"target_datasource": target, **fields})
         return name
 
     def at(self, moment: datetime) -> None:
@@ -132,7 +132,7 @@ class TestFiring:
         cleared = server.copy("SELECT 2 AS id", target, schedule_cron="* * * * *")
         server.at(START)
         server.services.pipes.delete(server.workspace, deleted)
-        server.services.copies.set(server.access, cleared, "n", {"schedule_cron": "None"})
+        server.services.pipes.make_output(server.access, cleared, "n", "copy", {"schedule_cron": "None"})
         server.at(START + 2 * MINUTE)
         assert server.jobs(deleted) + server.jobs(cleared) == []
         assert server.rows(target) == []

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 async def materialize(request: Request, access: Access) -> Response:
     """Make a node a materialized view."""
     services, fields, pipe, node = await _asked(request)
-    made, extra = await in_thread_to_write(services.materializations.link, access, pipe, node, fields)
-    shown = await in_thread(services.pipes.describe_node, access.workspace, made)
-    return json_response({**shown, **shown_extra(request, extra)})
+    made, saved = await in_thread_to_write(services.pipes.make_output, access, pipe, node, "materialized", fields)
+    shown = await in_thread(services.pipes.describe_node, access.workspace, saved)
+    return json_response({**shown, **shown_extra(request, made.extra)})
 
 
 async def unlink(request: Request, access: Access) -> Response:
     """Let a target get no more rows; node and Data Source stay."""
     services, _, pipe, node = await _asked(request)
-    await in_thread_to_write(services.materializations.unlink, access.workspace, pipe, node)
+    await in_thread_to_write(services.pipes.unmake_output, access.workspace, pipe, node, "materialized")
     return Response(status_code=204)
 
 

@@ -24,15 +24,15 @@ async def set_sink(request: Request, access: Access) -> Response:
     services: Services = request.app.state.services
     path = request.path_params
     fields = await parameters(request)
-    pipe = await in_thread_to_write(services.sinks.set, access, path["pipe"], path["node"], fields)
-    return json_response(await shown_pipe(request, access, pipe))
+    made, _ = await in_thread_to_write(services.pipes.make_output, access, path["pipe"], path["node"], "sink", fields)
+    return json_response(await shown_pipe(request, access, made.pipe))
 
 
 async def unset_sink(request: Request, access: Access) -> Response:
     """Make it a plain node again."""
     services: Services = request.app.state.services
     path = request.path_params
-    await in_thread_to_write(services.sinks.unset, access.workspace, path["pipe"], path["node"])
+    await in_thread_to_write(services.pipes.unmake_output, access.workspace, path["pipe"], path["node"], "sink")
     return Response(status_code=204)
 
 

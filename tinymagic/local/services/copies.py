@@ -144,38 +144,7 @@ class Copies:
             "schedule": schedule_object(node.output),
         }
 
-    # Setting
-
-    def set(self, access: Access, pipe_name: str, node_name: str, fields: Mapping[str, Any]) -> PipeRecord:
-        """Make a node the copy of its Pipe, or change its target, mode or schedule.
-
-        Raises:
-            NotFound: there is no such Pipe or node.
-            BadRequest: see `make`; the Pipe has another output.
-            Forbidden: the token may not append to the target.
-        """
-        workspace = access.workspace
-        with self._pipes.changing(workspace, pipe_name) as pipe:
-            node = self._pipes.node(pipe, node_name)
-            made = self.make(workspace, pipe, node, fields, access=access).node
-            written = self._pipes.set_output(workspace, pipe.with_node(made), made, "copy", made.output)
-        self._schedules.changed()
-        return written
-
-    def unset(self, workspace: Workspace, pipe_name: str, node_name: str) -> PipeRecord:
-        """Make it a plain node again.
-
-        Raises:
-            NotFound: there is no such Pipe or node.
-            BadRequest: the node is no copy.
-        """
-        with self._pipes.changing(workspace, pipe_name) as pipe:
-            node = self._pipes.node(pipe, node_name)
-            if node.type != "copy":
-                raise BadRequest(f"The node '{node.name}' is no copy.", documentation=PIPES_PAGE)
-            written = self._pipes.clear_output(workspace, pipe, node)
-        self._schedules.changed()
-        return written
+    # The schedule
 
     def pause(self, workspace: Workspace, pipe_name: str, *, paused: bool) -> PipeRecord:
         """Pause the schedule, or let it run again from now on.

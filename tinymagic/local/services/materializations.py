@@ -58,44 +58,6 @@ class Materializations:
 
     # Requests
 
-    def link(
-        self, access: Access, pipe_id: str, node_id: str, fields: Mapping[str, str]
-    ) -> tuple[Node, dict[str, Any]]:
-        """Make a node a materialized view; returns it and more keys for the reply.
-
-        Raises:
-            NotFound: there is no such Pipe or node.
-            BadRequest: see `make`; or the Pipe has another output.
-        """
-        workspace = access.workspace
-        with self._pipes.changing(workspace, pipe_id) as pipe:
-            node = self._pipes.node(pipe, node_id)
-            if node.type not in ("standard", TYPE):
-                raise BadRequest(
-                    f"The node '{node.name}' is the {node.type} of the pipe '{pipe.name}'. Undo that first.",
-                    documentation=PIPES_PAGE,
-                )
-            made = self.make(workspace, pipe, node, fields, access=access)
-            try:
-                saved = self._pipes.set_output(workspace, pipe, made.node, TYPE, made.node.output)
-            except BaseException:
-                made.undo()
-                raise
-            return self._pipes.node(saved, node.id), made.extra
-
-    def unlink(self, workspace: Workspace, pipe_id: str, node_id: str) -> None:
-        """Make a materialized node a plain one; its target stays and gets no more rows.
-
-        Raises:
-            NotFound: there is no such Pipe or node.
-            BadRequest: the node is not materialized.
-        """
-        with self._pipes.changing(workspace, pipe_id) as pipe:
-            node = self._pipes.node(pipe, node_id)
-            if node.type != TYPE:
-                raise BadRequest(f"The node '{node.name}' is not materialized.", documentation=PIPES_PAGE)
-            self._pipes.clear_output(workspace, pipe, node)
-
     def advice(self, workspace: Workspace, pipe_id: str, node_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
         """Return the object of ``.../analysis``: how the node and a target for it would be written.
 

@@ -47,6 +47,15 @@ if TYPE_CHECKING:
     from tinymagic.local.records import Node, TokenRecord, Workspace
 
 
+#: What a node is that has to be undone before it can be something else, and how.
+_UNDONE = {
+    "endpoint": "the endpoint of its pipe. Unpublish it first.",
+    "materialized": "materialized. Unlink it first.",
+    "copy": "the copy of its pipe. Unset that first.",
+    "sink": "the sink of its pipe. Unset that first.",
+}
+
+
 class PipesService:
     """Rules about Pipes.
 
@@ -401,6 +410,54 @@ class PipesService:
             if node.type != "endpoint":
                 raise BadRequest(f"The node '{node.name}' is not published.", documentation=PIPES_PAGE)
             self._refuse_used(workspace, pipe, "left without its endpoint")
+            return self.clear_output(workspace, pipe, node)
+
+    def make_output(
+        self, access: Access, id_or_name: str, node_id: str, type_: str, fields: Mapping[str, Any]
+    ) -> tuple[Made, Node]:
+        """Make a node a view, copy or sink, or change what it is; returns the Pipe with more keys, and the node.
+
+        Args:
+            access: of who asks.
+            id_or_name: of the Pipe.
+            node_id: id or name.
+            type_: one of `outputs`.
+            fields: of the request.
+
+        Raises:
+            NotFound: there is no such Pipe or node.
+            BadRequest: the fields cannot be so, or the Pipe has another output.
+            Forbidden: the token may not write to the target.
+        """
+        workspace = access.workspace
+        with self.changing(workspace, id_or_name) as pipe:
+            node = self.node(pipe, node_id)
+            if node.type in _UNDONE and node.type != type_:
+                raise BadRequest(
+                    f"The node '{node.name}' cannot be a {type_} output, because it is {_UNDONE[node.type]}",
+                    documentation=PIPES_PAGE,
+                )
+            made = self.outputs[type_].make(workspace, pipe, node, fields, access=access)
+            try:
+                saved = self.set_output(workspace, pipe, made.node, type_, made.node.output)
+            except BaseException:
+                made.undo()
+                raise
+            return Made(saved, made.extra), self.node(saved, node.id)
+
+    def unmake_output(self, workspace: Workspace, id_or_name: str, node_id: str, type_: str) -> PipeRecord:
+        """Make a view, copy or sink a plain node again. Targets and files stay, and runs at work go on.
+
+        Raises:
+            NotFound: there is no such Pipe or node.
+            BadRequest: the node is not of this type.
+        """
+        with self.changing(workspace, id_or_name) as pipe:
+            node = self.node(pipe, node_id)
+            if node.type != type_:
+                raise BadRequest(
+                    f"The node '{node.name}' is of the type {node.type}, not {type_}.", documentation=PIPES_PAGE
+                )
             return self.clear_output(workspace, pipe, node)
 
     def set_output(

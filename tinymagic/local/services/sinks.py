@@ -37,18 +37,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tinymagic.local")
 
-#: Parameters of a run that are not for the template.
 #: What only those may change for one run who may change the sink.
 _PLACES = ("connection", "path", "write_strategy")
 
+#: Parameters of a run that are not for the template.
 _OWN_PARAMETERS = ("token", "from", "cli_version", "service", "on_demand_compute", "_execution_type", "strategy")
-
-#: What else a node may be, and what is to be done about that first.
-_UNDONE = {
-    "endpoint": "the endpoint of its pipe. Unpublish it first.",
-    "materialized": "materialized. Unlink it first.",
-    "copy": "the copy of its pipe. Unset that first.",
-}
 
 
 class Sinks:
@@ -161,43 +154,6 @@ class Sinks:
             "export_schedule": str(node.output.get("schedule_cron") or "@on-demand"),
         }
         return {key: value for key, value in found.items() if value}
-
-    # Setting
-
-    def set(self, access: Access, pipe_name: str, node_name: str, fields: Mapping[str, Any]) -> PipeRecord:
-        """Make a node the sink of its Pipe, or change where it writes and when.
-
-        Raises:
-            NotFound: there is no such Pipe or node.
-            BadRequest: see `make`; the Pipe has another output.
-        """
-        workspace = access.workspace
-        with self._pipes.changing(workspace, pipe_name) as pipe:
-            node = self._pipes.node(pipe, node_name)
-            if node.type in _UNDONE:
-                raise BadRequest(
-                    f"The node '{node.name}' cannot be a sink, because it is {_UNDONE[node.type]}",
-                    documentation=SINKS_PAGE,
-                )
-            made = self.make(workspace, pipe, node, fields, access=access).node
-            written = self._pipes.set_output(workspace, pipe, node, "sink", made.output)
-        self._schedules.changed()
-        return written
-
-    def unset(self, workspace: Workspace, pipe_name: str, node_name: str) -> PipeRecord:
-        """Make it a plain node again.
-
-        Raises:
-            NotFound: there is no such Pipe or node.
-            BadRequest: the node is no sink.
-        """
-        with self._pipes.changing(workspace, pipe_name) as pipe:
-            node = self._pipes.node(pipe, node_name)
-            if node.type != "sink":
-                raise BadRequest(f"The node '{node.name}' is no sink.", documentation=SINKS_PAGE)
-            written = self._pipes.clear_output(workspace, pipe, node)
-        self._schedules.changed()
-        return written
 
     # Running
 
