@@ -286,6 +286,28 @@ TABLES: tuple[ServiceTable, ...] = (
         order="workspace_id, start_time, user_email, request_id",
         time="start_time",
     ),
+    # Nothing here writes them: there is no BI Connector. Projects that watch it read them all the same.
+    ServiceTable(
+        "bi_stats_rt",
+        """
+        start_datetime DateTime; query String; query_normalized String; error_code Int32; error String;
+        duration UInt64; read_rows UInt64; read_bytes UInt64; result_rows UInt64; result_bytes UInt64
+        """,
+        order="start_datetime",
+        time="start_datetime",
+    ),
+    ServiceTable(
+        "bi_stats",
+        """
+        date Date; database String; query_normalized String; view_count UInt64; error_count UInt64;
+        avg_duration_state AggregateFunction(avg, Float32);
+        quantile_timing_state AggregateFunction(quantilesTiming(0.9, 0.95, 0.99), Float64);
+        read_bytes_sum UInt64; read_rows_sum UInt64; avg_result_rows_state AggregateFunction(avg, Float32);
+        avg_result_bytes_state AggregateFunction(avg, Float32)
+        """,
+        order="date",
+        time="date",
+    ),
 )
 
 BY_NAME = {table.name: table for table in TABLES}
