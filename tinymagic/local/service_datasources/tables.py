@@ -299,7 +299,7 @@ TABLES: tuple[ServiceTable, ...] = (
     ServiceTable(
         "bi_stats",
         """
-        date Date; database String; query_normalized String; view_count UInt64; error_count UInt64;
+        date DateTime; database String; query_normalized String; view_count UInt64; error_count UInt64;
         avg_duration_state AggregateFunction(avg, Float32);
         quantile_timing_state AggregateFunction(quantilesTiming(0.9, 0.95, 0.99), Float64);
         read_bytes_sum UInt64; read_rows_sum UInt64; avg_result_rows_state AggregateFunction(avg, Float32);
