@@ -7,6 +7,7 @@ what is below it (``tokens.md`` section 3).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -106,7 +107,7 @@ class Directory:
         return resources
 
 
-class Names:
+class Names(ABC):
     """What names mean to one request or node; remembers which kinds of things were asked about."""
 
     #: Whether the logs of all workspaces show the rows of this one only.
@@ -147,9 +148,9 @@ class Names:
         self.reads_others |= found is not None
         return found
 
+    @abstractmethod
     def may_read(self, table: TableName) -> bool | None:
         """Say whether there is such a resource, and whether the token may read it."""
-        raise NotImplementedError
 
     def _shared(self, table: TableName) -> Shared | None:
         name = ".".join(table)
