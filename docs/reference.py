@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinymagic.notebook.arguments import TBSQL_OPTIONS
-from tinymagic.notebook.command_table import NOUNS, commands_of
+from tinymagic.notebook.tree import NOUNS, commands_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tinymagic.notebook.arguments import Option
-    from tinymagic.notebook.command_table import Command
+    from tinymagic.notebook.tree import Command
 
 PAGE = Path(__file__).with_name("magics.md")
 
@@ -60,7 +60,7 @@ Without words it says what you are connected to. `--help` works behind every wor
 def page() -> str:
     """Return the text of docs/magics.md."""
     parts = [SQL_PART, _options_table(TBSQL_OPTIONS), COMMANDS_PART, _commands_table(commands_of(None))]
-    for noun, meaning in NOUNS.items():
+    for noun, meaning in ((noun.name, noun.meaning) for noun in NOUNS.values()):
         parts += [f"\n### `%tinybird {noun}`: {meaning}\n\n", _commands_table(commands_of(noun))]
     return "".join(parts)
 

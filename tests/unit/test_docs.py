@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from tinymagic.notebook.arguments import TBSQL_OPTIONS
-from tinymagic.notebook.command_table import COMMANDS
+from tinymagic.notebook.tree import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from tinymagic.api.reading import mapping, mappings
+
 Mode: TypeAlias = Literal["create", "append", "replace"]
 
 
@@ -228,16 +230,6 @@ def _count(value: Any) -> int | None:
         return int(value)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return an object of JSON; an empty one for anything else."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def mappings(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects in a list of JSON; none for anything else."""
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _names(value: Any) -> tuple[str, ...]:

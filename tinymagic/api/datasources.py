@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tinymagic.api.datasource_results import Column, DataSource, ImportReport, Mode, Statistics, mapping, mappings
+from tinymagic.api.datasource_results import Column, DataSource, ImportReport, Mode, Statistics
 from tinymagic.api.errors import Forbidden, InvalidInput
+from tinymagic.api.reading import mapping, mappings
 from tinymagic.api.request import FORM_TYPE, Request, form_body
 from tinymagic.api.upload import Rows, Upload, multipart, upload_of
 from tinymagic.names import name_problem

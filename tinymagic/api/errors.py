@@ -10,6 +10,7 @@
     |-- Timeout                  no whole reply in time; whether the work was done is not known
     |-- Cancelled                cancelled from another thread
     |-- BadReply                 an answer that cannot be read: cut short, damaged, not what it says it is
+    |-- JobFailed                a job that was waited for ended with an error, or was cancelled
     `-- ApiError                 the service answered with an error status
         |-- BadRequest           400
         |-- Forbidden            401, 403
@@ -23,6 +24,7 @@
         |-- UnsupportedMediaType 415
         |-- UnprocessableRows    422
         |-- RateLimited          429
+        |-- DeploymentRequired   any refusal that means: this Workspace takes the change by a deployment only
         |-- QueryError           any of these for a text of SQL that the service refused or could not run
         |   |-- UnknownTable     ... because it names what is not there, or not for this token (also a Forbidden)
         |   `-- QueryTimeout     ... because it ran too long (also a RequestTimeout)
@@ -112,6 +114,18 @@ class BadReply(TinybirdError):
     """The reply's body is cut short, damaged, or not what it says it is."""
 
 
+class JobFailed(TinybirdError):
+    """A job that was waited for ended with an error, or was cancelled.
+
+    Attributes:
+        job: the job as the service described it last (`tinymagic.api.jobs.Job`).
+    """
+
+    def __init__(self, text: str, *, job: Any = None, **details: Any) -> None:
+        super().__init__(text, **details)
+        self.job = job
+
+
 class ApiError(TinybirdError):
     """The service answered with an error status."""
 
@@ -182,6 +196,20 @@ class RateLimited(ApiError):
         self.retry_after_s = retry_after_s
         self.limit = limit
         self.remaining = remaining
+
+
+class DeploymentRequired(ApiError):
+    """The Workspace takes this change by a deployment only (generation Forward, and Tinybird Local).
+
+    Attributes:
+        datafile: the text of the definition that does the same, or ``None``.
+        file: where it belongs in a project, for instance ``datasources/events.datasource``; or ``None``.
+    """
+
+    def __init__(self, text: str, *, datafile: str | None = None, file: str | None = None, **details: Any) -> None:
+        super().__init__(text, **details)
+        self.datafile = datafile
+        self.file = file
 
 
 class QueryError(ApiError):

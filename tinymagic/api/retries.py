@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: ``read`` changes nothing at the service, whatever its HTTP method: every GET, and POST ``/v0/sql``.
-Effect: TypeAlias = Literal["read", "write"]
+#: ``idempotent`` changes something, and doing it twice is the same as once: PUT, DELETE, truncate.
+#: ``write`` is any other change.
+Effect: TypeAlias = Literal["read", "idempotent", "write"]
 
 #: ``not sent``: no connection came to be. ``hung up``: the connection broke before the head of a reply.
 #: ``no certificate``: TLS failed. ``no reply in time``: our own time-out. ``broken reply``: the body ended early.

@@ -12,7 +12,7 @@
 | `values` | how is a Python value written so that the server reads the same value? (pure) |
 | `tbsql` | ``%tbsql`` and ``%%tbsql`` |
 | `tinybird` | ``%tinybird``: finds the command in the table, shows help |
-| `command_table` | every command of ``%tinybird``, as data |
+| `tree` | every command of ``%tinybird``, as data |
 | `commands` | what the commands do, one file per noun |
 | `display` | the table and the line under it; nothing in data acts as markup |
 | `failures` | what a failed cell shows |

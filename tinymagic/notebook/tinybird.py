@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.redaction import HIDDEN, PIECE, Secret
 from tinymagic.names import near_names
-from tinymagic.notebook.command_table import COMMANDS, NOUNS, Command, commands_of, words_at
 from tinymagic.notebook.failures import shown_as_card
 from tinymagic.notebook.history import scrub
 from tinymagic.notebook.options import parse_command
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.source import Source
+from tinymagic.notebook.tree import COMMANDS, NOUNS, Command, commands_of, noun_named, words_at
 from tinymagic.notebook.words import Word, words_of
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def find_command(words: list[Word]) -> tuple[Command | None, list[Word]]:
     """
     if not words:
         return None, []
-    noun = words[0].text if words[0].text in NOUNS else None
+    found = noun_named(words[0].text)
+    noun = found.name if found else None
     verb = words[1] if noun and len(words) > 1 else None if noun else words[0]
     if verb is None:
         raise CellProblem(f"%tinybird {noun} needs a verb: {', '.join(words_at(noun))}.")
@@ -185,10 +186,13 @@ def _help_wanted(words: list[Word]) -> tuple[str, ...] | None:
     if not any(text in _HELP_WORDS for text in texts) and "help" not in texts[:2]:
         return None
     about = [text for text in texts if text not in _HELP_WORDS and text != "help" and not text.startswith("-")]
+    noun = noun_named(about[0]) if about else None
+    if noun is not None:
+        about[0] = noun.name
     command = next((each for each in COMMANDS if list(each.words) == about[: len(each.words)]), None)
     if command is not None:
         return command.words
-    if about and about[0] not in NOUNS:
+    if about and noun is None:
         raise _unknown_word(words[texts.index(about[0])], None)
     if len(about) > 1:
         raise _unknown_word(words[texts.index(about[1])], about[0])
@@ -201,12 +205,17 @@ def help_text(about: tuple[str, ...] = ()) -> str:
     if command is not None:
         return _help_of_command(command)
     if about:
-        lines = [f"%tinybird {about[0]}: {NOUNS[about[0]]}", "", *_listed(commands_of(about[0]))]
+        lines = [f"%tinybird {about[0]}: {_meaning(about[0])}", "", *_listed(commands_of(about[0]))]
         return "\n".join([*lines, "", f"%tinybird {about[0]} VERB --help shows the options of one."])
     lines = ["%tinybird: what you are connected to, and everything that is not SQL", "", *_listed(commands_of(None))]
-    for noun, meaning in NOUNS.items():
-        lines += ["", f"{noun}: {meaning}", *_listed(commands_of(noun))]
+    for noun in NOUNS:
+        lines += ["", f"{noun}: {_meaning(noun)}", *_listed(commands_of(noun))]
     return "\n".join([*lines, "", "%tinybird COMMAND --help shows the options of one. %%tbsql? is about SQL."])
+
+
+def _meaning(noun: str) -> str:
+    aliases = NOUNS[noun].aliases
+    return NOUNS[noun].meaning + (f" (also {', '.join(aliases)})" if aliases else "")
 
 
 def _listed(commands: list[Command]) -> list[str]:

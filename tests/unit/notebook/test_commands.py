@@ -8,10 +8,10 @@ from importlib import import_module
 import pytest
 
 from tinymagic.notebook.arguments import TBSQL_OPTIONS
-from tinymagic.notebook.command_table import COMMANDS, NOUNS, commands_of
 from tinymagic.notebook.extension import Notebook
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.tinybird import find_command, help_text
+from tinymagic.notebook.tree import COMMANDS, NOUNS, commands_of
 from tinymagic.notebook.words import words_of
 
 

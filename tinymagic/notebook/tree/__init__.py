@@ -1,0 +1,40 @@
+"""Every command of ``%tinybird``, as data: dispatch, help, completion and documentation come from these tables. Pure.
+
+A command that is not here does not exist; nothing is listed that cannot be done. One module per noun.
+"""
+
+from __future__ import annotations
+
+from tinymagic.notebook.tree.command import Command, Noun
+from tinymagic.notebook.tree.connection import CONNECTION
+from tinymagic.notebook.tree.datasource import DATASOURCE
+from tinymagic.notebook.tree.local import LOCAL
+
+__all__ = ["COMMANDS", "NOUNS", "Command", "Noun", "commands_of", "noun_named", "words_at"]
+
+#: In the order of help; the first one holds the commands without a noun.
+_ALL = (
+    CONNECTION,
+    LOCAL,
+    DATASOURCE,
+)
+
+#: Nouns by name.
+NOUNS: dict[str, Noun] = {noun.name: noun for noun in _ALL if noun.name}
+
+COMMANDS: tuple[Command, ...] = tuple(command for noun in _ALL for command in noun.commands)
+
+
+def noun_named(word: str) -> Noun | None:
+    """Return the noun of this name or alias."""
+    return next((noun for noun in NOUNS.values() if word == noun.name or word in noun.aliases), None)
+
+
+def commands_of(noun: str | None) -> list[Command]:
+    """Return the commands of a noun; those without a noun for ``None``."""
+    return list(CONNECTION.commands if noun is None else NOUNS[noun].commands)
+
+
+def words_at(noun: str | None) -> list[str]:
+    """Return the words that may follow: verbs of a noun, or everything at the beginning."""
+    return [command.words[-1] for command in commands_of(noun)] + ([] if noun else list(NOUNS))
