@@ -22,9 +22,11 @@ MAY_IMPORT = {
     "profiles": {*PURE, "api", "errors"},
     "settings": {*PURE, "api", "errors", "profiles"},
     "client": {*PURE, "api", "errors", "settings", "local"},
-    "api": {*PURE, "frames"},
+    # The client and the server each read datafiles in their own way: each is a witness for the other.
+    "datafiles": {"names", "sqltext"},
+    "api": {*PURE, "datafiles", "frames"},
     "frames": {"names", "regions"},
-    "notebook": {*PURE, "api", "client", "errors", "frames", "profiles", "settings", "local"},
+    "notebook": {*PURE, "api", "client", "datafiles", "errors", "frames", "profiles", "settings", "local"},
     "local": PURE,
     "cli": {"version", "local", "demo"},
     "demo": {"local"},
@@ -40,6 +42,7 @@ LAUNCHER = ("LaunchError", "LocalServer", "find", "run_foreground", "running", "
 #: Part -> packages that it must not import anywhere, not even inside a function.
 NEVER = {
     "names": {"requests", "pandas", "IPython", "ipywidgets", "chdb", "starlette"},
+    "datafiles": {"requests", "pandas", "IPython", "ipywidgets", "chdb", "starlette"},
     "api": {"IPython", "ipywidgets", "chdb", "starlette"},
     "frames": {"requests", "urllib3", "IPython", "ipywidgets", "chdb", "starlette"},
     "notebook": {"requests", "urllib3", "chdb", "starlette"},

@@ -10,7 +10,7 @@ import pytest
 
 from tinymagic.errors import ConfigurationError, InsecureHost
 from tinymagic.profiles import save_profile
-from tinymagic.settings import Connection, resolve
+from tinymagic.settings import Connection, resolve, survey
 
 EUROPE, EAST, WEST = (
     "https://api.tinybird.co",
@@ -282,3 +282,42 @@ class TestEnvFiles:
         (home / "work" / ".env").write_text("TB_TOKEN=t")
         with pytest.raises(ConfigurationError, match="No Tinybird"):
             ask()
+
+
+class TestSurvey:
+    """`survey` tells of every source what it says, also of those that do not count."""
+
+    def ask(self, home, ask, **arguments):
+        environ = {**ask.environ, **arguments.pop("environ", {})}
+        return survey(**{"folder": home / "work" / "deep", **arguments, "environ": environ})
+
+    def test_all_sources_in_their_order_and_the_first_one_counts(self, home, ask):
+        sources = [source for source in SOURCES if source not in ("given", "embedded")]
+        found = self.ask(home, ask, **merged([put(home, ask, source) for source in sources]))
+        assert [each.used for each in found] == [True] + [False] * 6
+        assert all(each.has_token and each.host for each in found)
+        hosts = [each.host for each in found]
+        assert hosts[0] == "https://config.example"
+        assert hosts[-1] == "https://profile.example"
+        assert "of " not in repr(found).replace("%config", "")
+
+    @pytest.mark.parametrize("source", [source for source in SOURCES if source not in ("given", "embedded")])
+    def test_each_source_alone_is_used(self, home, ask, source):
+        (found,) = self.ask(home, ask, **put(home, ask, source))
+        assert found.used
+
+    def test_a_host_alone_and_the_token_for_it_are_both_used(self, home, ask):
+        save_profile("work", EAST, EAST_TOKEN, environ=ask.environ, keyring=False)
+        found = self.ask(home, ask, config={"host": EAST}, environ={"TB_TOKEN": LOCAL_TOKEN})
+        assert [(each.used, each.has_token) for each in found] == [(True, False), (False, True), (True, True)]
+
+    def test_a_source_that_cannot_be_read_hides_no_other(self, home, ask):
+        (home / "work" / ".tinyb").write_text("{")
+        (home / "work" / "deep" / ".env").write_text(f"TB_TOKEN={EAST_TOKEN}\n")
+        broken, env = self.ask(home, ask)
+        assert "this is not JSON" in broken.problem
+        assert env.has_token
+        assert not env.used
+
+    def test_nothing(self, home, ask):
+        assert self.ask(home, ask) == []

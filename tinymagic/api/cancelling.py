@@ -26,6 +26,11 @@ _current = threading.local()
 class Cancellation:
     """A switch that ends requests: hand it to a call, then call `cancel` from any thread.
 
+    One switch may be given to many calls, also to calls of several threads at once: `cancel` ends all of them, and
+    those that begin later do not begin. It cannot be switched back: make a new one.
+
+    What cannot be ended at once is the connecting itself (10 seconds at most); nothing is sent after it.
+
     Example:
         >>> cancellation = Cancellation()
         >>> cancellation.cancel()
@@ -35,7 +40,8 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._connection: Any = None
+        #: Of each thread that makes a request with this switch: the connection in use.
+        self._connections: dict[int, Any] = {}
         self._event = threading.Event()
 
     @property
@@ -44,18 +50,21 @@ class Cancellation:
         return self._event.is_set()
 
     def cancel(self) -> None:
-        """End the request that uses this switch, now; a request that has not begun does not begin."""
+        """End the requests that use this switch, now; a request that has not begun does not begin."""
         self._event.set()
-        self.hang_up()
-
-    def hang_up(self) -> None:
-        """Shut the connection in use down, so that the thread which waits for it wakes up."""
         with self._lock:
-            sock = getattr(self._connection, "sock", None)
-            if sock is not None:
-                # Already closed is as good as shut down. (Not sock.shutdown: TLS would say goodbye first and wait.)
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            connections = list(self._connections.values())
+            for connection in connections:
+                _shut_down(connection)
+
+    def hang_up(self, thread: int) -> None:
+        """Shut the connection down that a thread uses, so that the thread wakes up; it may then try again.
+
+        Args:
+            thread: as `threading.get_ident` gives it.
+        """
+        with self._lock:
+            _shut_down(self._connections.get(thread))
 
     def check(self) -> None:
         """Raise when `cancel` has been called.
@@ -77,20 +86,45 @@ class Cancellation:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Make this the cancellation of the requests that this thread makes inside the block."""
+        """Make this the cancellation of the requests that this thread makes inside the block.
+
+        Blocks may be nested: a callback that is told of progress may make a request of its own.
+
+        Raises:
+            Cancelled: `cancel` has been called before.
+        """
         self.check()
+        thread = threading.get_ident()
+        before = getattr(_current, "cancellation", None)
+        with self._lock:
+            connection_before = self._connections.get(thread)
         _current.cancellation = self
         try:
             yield
         finally:
-            _current.cancellation = None
+            _current.cancellation = before
             with self._lock:
-                self._connection = None
+                self._connections[thread] = connection_before
+                if connection_before is None:
+                    del self._connections[thread]
 
     def use(self, connection: Any) -> None:
-        """Remember the connection that is about to carry the request."""
+        """Remember the connection that is about to carry this thread's request.
+
+        Raises:
+            Cancelled: `cancel` has been called before.
+        """
         with self._lock:
-            self._connection = connection
+            self._connections[threading.get_ident()] = connection
+        self.check()
+
+
+def _shut_down(connection: Any) -> None:
+    sock = getattr(connection, "sock", None)
+    if sock is not None:
+        # Already closed is as good as shut down. (Not sock.shutdown: TLS would say goodbye first and wait.)
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def cancellable_adapter(pool_size: int) -> HTTPAdapter:
@@ -104,10 +138,19 @@ def cancellable_adapter(pool_size: int) -> HTTPAdapter:
             _tell(self)
             super().request(*args, **options)
 
+        def connect(self) -> None:
+            super().connect()
+            # While it connected there was no socket to shut down.
+            _tell(self)
+
     class WatchedTlsConnection(HTTPSConnection):
         def request(self, *args: Any, **options: Any) -> None:
             _tell(self)
             super().request(*args, **options)
+
+        def connect(self) -> None:
+            super().connect()
+            _tell(self)
 
     class WatchedPool(HTTPConnectionPool):
         ConnectionCls = WatchedConnection
@@ -124,4 +167,3 @@ def _tell(connection: Any) -> None:
     cancellation: Cancellation | None = getattr(_current, "cancellation", None)
     if cancellation is not None:
         cancellation.use(connection)
-        cancellation.check()

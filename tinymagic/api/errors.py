@@ -41,7 +41,10 @@ token: `tinymagic.api.redaction` has been over all of them. Source of the status
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinymagic.api.answers import Answer
 
 
 class TinybirdError(Exception):
@@ -56,7 +59,10 @@ class TinybirdError(Exception):
         errors: further sentences of the service, often one per row or file; empty when there are none.
         request_id: the id under which the service knows the request, or ``None``.
         sql: the SQL that was asked, as the user gave it, or ``None`` when none was.
+        answer: the service's reply word for word (`tinymagic.api.answers.Answer`), or ``None`` when none came.
     """
+
+    answer: Answer | None = None
 
     def __init__(
         self,

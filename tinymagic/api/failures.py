@@ -17,20 +17,26 @@ from tinymagic.api.errors import (
     class_of_status,
 )
 from tinymagic.api.replies import RateLimit
-from tinymagic.api.retries import asked_wait_s
+from tinymagic.api.retries import ASKING_STATUSES, asked_wait_s
 
 if TYPE_CHECKING:
     from tinymagic.api.replies import Reply
 
 #: What to do next, where the status alone tells it.
 ADVICE: dict[int, str] = {
+    400: "Change what it names, then ask again.",
     401: "Check the token: %tinybird info says which one is in use.",
     403: "Check that the token is valid, of this region, and has the scope: %tinybird info says which one is in use.",
     404: "Check the name, and that the token belongs to this region.",
+    405: "This Workspace does not offer that call, or the host is not an API host: %tinybird info shows it.",
     408: "Read less: filter on the sorting key, select fewer columns, or add a LIMIT.",
+    409: "Change what stands in the way first: what depends on it, or the name that is taken.",
+    411: "Something between here and the service took the request's length away: check the proxies on the way.",
     413: "Send or select less at a time.",
     414: "Shorten the names or values in the request.",
+    415: "Send NDJSON, JSON, CSV or Parquet, as it is or compressed with gzip.",
     422: "The rows are stored: do not send them again.",
+    429: "Wait a little, then try again.",
     500: "Try again; if it stays, report the request id to the service's support.",
     502: "Try again in a moment.",
     503: "Try again in a moment.",
@@ -57,10 +63,10 @@ def failure_of(reply: Reply, *, redact: Callable[[str], str] = str) -> ApiError:
     """
     described = _described(reply, redact)
     kind = class_of_status(reply.status)
+    wait = asked_wait_s(reply.headers) if reply.status in ASKING_STATUSES else None
+    advice = ADVICE.get(reply.status, "") if wait is None else f"Try again in {duration(wait)}."
     if kind is RateLimited:
         rate = RateLimit.of(reply.headers)
-        wait = asked_wait_s(reply.headers)
-        advice = f"Try again in {wait:.0f} s." if wait is not None else "Wait a little, then try again."
         return RateLimited(
             _sentence(reply, described["message"], advice),
             retry_after_s=wait,
@@ -68,8 +74,19 @@ def failure_of(reply: Reply, *, redact: Callable[[str], str] = str) -> ApiError:
             remaining=rate.remaining,
             **described,
         )
-    advice = ADVICE.get(reply.status, "")
     return kind(_sentence(reply, described["message"], advice, described["errors"]), **described)
+
+
+def duration(seconds: float) -> str:
+    """Return a number of seconds in words.
+
+    Example:
+        >>> duration(0.2), duration(12), duration(150), duration(5400)
+        ('1 s', '12 s', '3 min', '1.5 h')
+    """
+    if seconds < 120:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{-(-seconds // 60):.0f} min" if seconds < 3570 else f"{seconds / 3600:.3g} h"
 
 
 def _described(reply: Reply, redact: Callable[[str], str]) -> dict[str, Any]:

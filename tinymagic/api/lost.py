@@ -61,23 +61,31 @@ def sort_out(
     if caused_by(requests.exceptions.ProxyError, kinds.ProxyError):
         text = f"{asked}: the proxy on the way to {host} failed. Check HTTPS_PROXY and NO_PROXY."
         return NotAnswered("not sent", ConnectionFailed(text))
-    fate = "" if request.effect == "read" else " It may have been done: look before you repeat it."
-    text = f"{asked}: {host} closed the connection before it answered.{fate}"
+    text = f"{asked}: {host} closed the connection before it answered.{_fate(request, 'have been')}"
     return NotAnswered("hung up", ConnectionFailed(text, sent=True))
 
 
 def too_late(request: Request, host: str, timeout_s: float) -> NotAnswered:
     """Return what a request becomes whose time is over."""
-    fate = "" if request.effect == "read" else " It may still be done: look before you repeat it."
-    error = Timeout(f"{request.asked}: no whole reply from {host} within {timeout_s:g} s.{fate}")
+    text = f"{request.asked}: no whole reply from {host} within {timeout_s:g} s.{_fate(request, 'still be')}"
+    error = Timeout(text)
     return NotAnswered("no reply in time", error)
 
 
 def cut_short(request: Request, received: int | None = None, announced: str = "") -> NotAnswered:
     """Return what a reply becomes that ended too early, with the bytes that arrived if they are known."""
-    fate = "Try again." if request.effect == "read" else "The work may be done: look before you repeat it."
+    fate = " Try again." if request.effect == "read" else _fate(request, "be")
     arrived = "" if received is None else f" ({received} {announced} arrived)"
-    return NotAnswered("broken reply", BadReply(f"{request.asked}: the reply was cut short{arrived}. {fate}"))
+    return NotAnswered("broken reply", BadReply(f"{request.asked}: the reply was cut short{arrived}.{fate}"))
+
+
+def _fate(request: Request, may: str) -> str:
+    """Return what is to be said about work whose fate is not known; nothing for reads."""
+    if request.effect == "read":
+        return ""
+    if request.effect == "idempotent":
+        return f" It may {may} done; doing it again does no harm."
+    return f" It may {may} done: look before you repeat it."
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:

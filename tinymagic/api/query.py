@@ -116,7 +116,7 @@ class Query:
         return QueryResult(
             body=reply.body,
             content_type=reply.content_type,
-            statistics=header_statistics(reply.headers) or _body_statistics(reply),
+            statistics=statistics_of(reply),
             request_id=reply.request_id,
             wall_s=reply.wall_s,
             headers=reply.headers,
@@ -276,6 +276,11 @@ def _placed(error: TinybirdError, place: Callable[[int, str], int | None], given
         elif error.named is not None:
             error.position = find_name(given, error.named, kind=error.named_kind)
     return error
+
+
+def statistics_of(reply: Reply) -> dict[str, float] | None:
+    """Read statistics from the headers of a reply, else from a JSON body, or return ``None``."""
+    return header_statistics(reply.headers) or _body_statistics(reply)
 
 
 def header_statistics(headers: Mapping[str, str]) -> dict[str, float] | None:

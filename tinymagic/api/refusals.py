@@ -1,6 +1,8 @@
 """A Forward Workspace refuses changes of resources: which refusals are that, and what to do instead. Pure.
 
-The contract does not confirm status and text of the refusal, so it is recognised by what it speaks of.
+The contract confirms neither status nor text of the refusal, so it is recognised by what it says: that a deployment is
+the way, or that the Workspace takes no such change. A word alone is not enough, since a Data Source may be called
+``deployments``, and a text of ClickHouse or a sentence about a datafile's contents is something else.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tinymagic.api.errors import DeploymentRequired
+from tinymagic.api.errors import DeploymentRequired, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +21,62 @@ if TYPE_CHECKING:
 #: Statuses with which a service says "not this way".
 _REFUSING_STATUSES = (400, 401, 403, 404, 405, 409, 410, 422, 501)
 
-_REFUSAL_RE = re.compile(
-    r"\bdeployments?\b|\btb (?:--cloud )?(?:deploy|build)\b|\bdatafiles?\b.*\b(?:only|instead|use)\b"
-    r"|\b(?:only|instead|use)\b.*\bdatafiles?\b|\bforward workspaces?\b|\bread[- ]only workspace\b",
-    re.IGNORECASE | re.DOTALL,
+#: Texts of the engine and of the check of SQL: whatever words are in them, they are about a query.
+_ABOUT_SQL_RE = re.compile(
+    r"^\s*\[error\]|\bDB::Exception\b|\bsyntax error\b|\(([A-Z]+_)+[A-Z]+\)|\bResource '[^']*' not found"
+    r"|\bunknown (?:expression |table |function|identifier)|\b(?:missing|no) columns?\b",
+    re.IGNORECASE,
 )
+
+#: Names in quotes, which may be any words. What stands in backticks may be a command: that is kept.
+_QUOTED_RE = re.compile(r"'[^']*'|\"[^\"]*\"|`(?!tb\b)[^`]*`")
+
+#: A deployment, or the datafiles for one, named as the way.
+_WAY_RE = re.compile(
+    r"""
+    \btb\s+(?:--?\w+\s+)*(?:deploy|build)\b
+  | \b(?:via|through|by|using|use|need|needs|require|requires|requiring|create|make|run)\s+
+    (?:(?:a|an|the|new|your|means|of|with)\s+)*(?:deployments?|datafiles?|project\ files?)\b
+  | \bwith\s+(?:(?:a|an|the|new|your)\s+)*(?:deployments?|datafiles?)\b
+  | \bdeployments?\s+(?:(?:is|are)\s+)?(?:required|needed|necessary|the\ only)\b
+  | \bdeployments?\s+(?:only|instead)\b
+  | \bdeploy\s+(?:it|them|this|your|the)\b
+  | \b(?:change|edit|update|modify)\s+(?:(?:the|its|their|your)\s+)*(?:datafiles?|project\ files?)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+#: That another way is closed.
+_CLOSED_RE = re.compile(
+    r"\b(?:only|must|cannot|can't|can not|could not|not (?:allowed|supported|possible|permitted|available|enabled)"
+    r"|isn't (?:allowed|supported|available)|aren't (?:allowed|supported|available)|unsupported|disabled|forbidden"
+    r"|instead|required?s?|needed|please|read[- ]only|managed)\b",
+    re.IGNORECASE,
+)
+
+#: Sentences that say it all by themselves: of the kind of Workspace.
+_KIND_RE = re.compile(
+    r"\b(?:workspace|environment|it) is read[- ]only\b|\bread[- ]only (?:workspace|environment)\b"
+    r"|\b(?:not|isn't|aren't|cannot|can't|unsupported|disabled)\b[^.]*\b(?:tinybird )?forward\b(?! slash)"
+    r"|\bforward workspaces?\b[^.]*\b(?:not|cannot|can't|only|unsupported|disabled)\b"
+    r"|\bonly\b[^.]*\b(?:in|for|on|by) (?:tinybird )?classic\b",
+    re.IGNORECASE,
+)
+
+
+def is_refusal(message: str) -> bool:
+    """Say whether the words of a service mean: by a deployment only.
+
+    Example:
+        >>> is_refusal("Data Sources can only be created through deployments. Use `tb deploy`.")
+        True
+        >>> is_refusal("There is no Data Source 'deployments'."), is_refusal("[Error] use deployments only (TYPE_X)")
+        (False, False)
+    """
+    if _ABOUT_SQL_RE.search(message):
+        return False
+    said = _QUOTED_RE.sub("''", message)
+    return bool(_KIND_RE.search(said) or (_WAY_RE.search(said) and _CLOSED_RE.search(said)))
 
 
 @dataclass(frozen=True)
@@ -48,7 +101,7 @@ def deployment_required(
         error: what the service answered to a change.
         datafile: makes the definition that does the same; ``None`` when the change has none.
     """
-    if error.status not in _REFUSING_STATUSES or not _REFUSAL_RE.search(error.message):
+    if isinstance(error, QueryError) or error.status not in _REFUSING_STATUSES or not is_refusal(error.message):
         return None
     made = datafile() if datafile is not None else None
     how = (

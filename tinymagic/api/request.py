@@ -23,7 +23,8 @@ class SizedReader(Protocol):
     def read(self, size: int = -1) -> bytes:
         """Return at most *size* bytes; ``b""`` at the end."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return how many bytes there are in all."""
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -39,7 +40,9 @@ class Request:
         query: parameters in the URL. Values of ``None`` are left out.
         body: makes the body, anew for each attempt; ``None`` for none.
         content_type: of the body.
-        effect: ``read`` when the call changes nothing at the service, ``write`` otherwise.
+        content_encoding: ``gzip`` for a body that is compressed; ``None`` for one as it is.
+        effect: ``read`` when the call changes nothing at the service; ``idempotent`` when doing it twice is the same as
+            once; ``events`` for rows to the Events API; ``write`` otherwise (`tinymagic.api.retries` has the table).
         token: whether the token goes with it.
         length: ``long`` for uploads: their time-out is for each silence of the connection and not for the whole.
     """
@@ -49,6 +52,7 @@ class Request:
     query: Mapping[str, str | None] = field(default_factory=dict)
     body: Callable[[], Body] | None = None
     content_type: str | None = None
+    content_encoding: str | None = None
     effect: Effect = "read"
     token: bool = True
     length: Literal["short", "long"] = "short"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.errors import TinybirdError
     from tinymagic.api.replies import Reply
     from tinymagic.api.retries import Effect
     from tinymagic.api.transport import Transport
@@ -51,6 +52,7 @@ class Resource:
         timeout_s: float | None = None,
         cancellation: Cancellation | None = None,
         datafile: Callable[[], Datafile | None] | None = None,
+        failure: Callable[[Reply], TinybirdError] | None = None,
     ) -> Mapping[str, Any]:
         """Send a request that changes something; return the JSON object of the reply, an empty one for no body.
 
@@ -66,6 +68,7 @@ class Resource:
             timeout_s: seconds for the reply; ``None``: the Workspace's.
             cancellation: ends the request from another thread.
             datafile: makes the definition that does the same by a deployment, for Workspaces that refuse this call.
+            failure: makes the error for a reply with an error status, as for `Transport.send`.
 
         Raises:
             DeploymentRequired: the Workspace takes such a change by deployments only.
@@ -81,7 +84,7 @@ class Resource:
             body, content_type = form_body(_texts(form)), FORM_TYPE
         request = Request(method, path, _texts(query), body=body, content_type=content_type, effect=effect)
         try:
-            return self._ask(request, timeout_s=timeout_s, cancellation=cancellation).json_object()
+            return self._ask(request, timeout_s=timeout_s, cancellation=cancellation, failure=failure).json_object()
         except ApiError as error:
             refused = deployment_required(error, datafile) if method != "GET" else None
             if refused is None:

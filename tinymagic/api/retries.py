@@ -1,8 +1,17 @@
 """What may be sent again, as a table, and how long to wait before (``errors-and-limits.md`` sections 3 and 6).
 
-The rule behind the table: a request is repeated only when nothing can happen twice. A read may be repeated whatever
-became of it. A write may be repeated only when the service has said that it did nothing (429), or when the request
-certainly never left this machine. A write whose fate is unknown is reported, never repeated.
+The rule behind the table: a request is repeated only when nothing can happen twice that must not.
+
+* A ``read`` may be repeated whatever became of it.
+* What is ``idempotent`` may be, too: done twice it is the same as done once. Only the reply can differ: a DELETE that
+  was done by an attempt whose reply got lost gets 404 the next time. `tinymagic.api.transport.Transport` then says that
+  it is done (a 204), since what was asked for is so.
+* A ``write`` may be repeated only when the service has said that it did nothing (429), or when the request certainly
+  never left this machine. A write whose fate is unknown is reported, never repeated.
+* ``events`` are rows for ``/v0/events``: as a write, and 503, by which the Events API says that it took nothing.
+
+Waiting is visible: each wait is told beforehand. It is bounded: `Patience` says how often and how long. And it ends
+when the request is cancelled.
 """
 
 from __future__ import annotations
@@ -14,9 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: ``read`` changes nothing at the service, whatever its HTTP method: every GET, and POST ``/v0/sql``.
-#: ``idempotent`` changes something, and doing it twice is the same as once: PUT, DELETE, truncate.
+#: ``idempotent`` changes something, and doing it twice is the same as once: PUT that sets, DELETE, truncate. A PUT that
+#: renames is a ``write``: the second time, the old name is not there.
+#: ``events`` is ``POST /v0/events``.
 #: ``write`` is any other change.
-Effect: TypeAlias = Literal["read", "idempotent", "write"]
+Effect: TypeAlias = Literal["read", "idempotent", "events", "write"]
 
 #: ``not sent``: no connection came to be. ``hung up``: the connection broke before the head of a reply.
 #: ``no certificate``: TLS failed. ``no reply in time``: our own time-out. ``broken reply``: the body ended early.
@@ -25,36 +36,52 @@ Failure: TypeAlias = Literal["not sent", "hung up", "no certificate", "no reply 
 #: Statuses that tell of a passing trouble. 408 and 500 are not among them: the same query would fail again.
 PASSING_STATUSES = (429, 502, 503, 504, 598, 599)
 
-#: (effect, failure) -> whether it is tried again. Whatever is not here is not.
-RETRIED: dict[tuple[Effect, Failure], bool] = {
-    ("read", "not sent"): True,
-    ("read", "hung up"): True,
-    ("read", "no certificate"): False,
+#: Statuses that may say how long to wait, in ``Retry-After``.
+ASKING_STATUSES = (429, 503)
+
+#: Failure -> the effects for which it is tried again. For every other failure nothing is.
+RETRIED: dict[Failure, tuple[Effect, ...]] = {
+    "not sent": ("read", "idempotent", "events", "write"),
+    "hung up": ("read", "idempotent"),
+    "no certificate": (),
     # The user's own time-out has passed: waiting on would make it mean something else.
-    ("read", "no reply in time"): False,
+    "no reply in time": (),
     # ClickHouse ends a reply like that when a query fails after its first rows; it would fail again, as slowly.
-    ("read", "broken reply"): False,
-    **{("read", status): True for status in PASSING_STATUSES},
-    ("write", "not sent"): True,
-    ("write", "hung up"): False,
-    ("write", "no certificate"): False,
-    ("write", "no reply in time"): False,
-    ("write", "broken reply"): False,
-    ("write", 429): True,
-    **{("write", status): False for status in PASSING_STATUSES if status != 429},
+    "broken reply": (),
+    429: ("read", "idempotent", "events", "write"),
+    502: ("read", "idempotent"),
+    503: ("read", "idempotent", "events"),
+    504: ("read", "idempotent"),
+    598: ("read", "idempotent"),
+    599: ("read", "idempotent"),
 }
+
+
+def may_be_done(failure: Failure) -> bool:
+    """Say whether the service may have done the work of an attempt that failed so, and is asked again all the same.
+
+    Example:
+        >>> may_be_done("hung up"), may_be_done("not sent"), may_be_done(429)
+        (True, False, False)
+    """
+    return failure not in ("not sent", 429)
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How often to try and how long to wait.
+    """How often to try and how long to wait. The defaults give up after four waits and at most two minutes of waiting.
+
+    Time-outs are another matter: they are for one attempt, and an attempt that is too late is not repeated. The longest
+    that a call can take is thus ``attempts * timeout_s + total_wait_s``, and it comes to that only when each attempt
+    ends just before its time-out.
 
     Attributes:
-        attempts: requests in all, the first one counted.
+        attempts: requests in all, the first one counted; 1: nothing is repeated.
         first_wait_s: seconds before the second attempt; each further wait is twice as long.
         longest_wait_s: no wait of our own choice is longer, in seconds.
-        longest_asked_wait_s: a service that asks for a longer wait than this is not waited for, in seconds.
-        total_wait_s: all waits together, in seconds.
+        longest_asked_wait_s: a service that asks (``Retry-After``, ``X-RateLimit-Reset``) for a longer wait than this
+            is not waited for: the error comes at once and says how long to wait. In seconds.
+        total_wait_s: all waits together, in seconds; a wait that would go beyond is not begun.
     """
 
     attempts: int = 5
@@ -79,7 +106,7 @@ class Patience:
             >>> Patience().wait_s("read", 503, attempt=2), Patience().wait_s("write", 503, attempt=1)
             (0.5, None)
         """
-        if attempt >= self.attempts or not RETRIED.get((effect, failure), False):
+        if attempt >= self.attempts or effect not in RETRIED.get(failure, ()):
             return None
         if asked_s is not None and asked_s > self.longest_asked_wait_s:
             return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import os
 import sys
 import uuid
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge
+from tinymagic.api.ingest.json_lines import json_line
+from tinymagic.api.limits import MULTIPART_BYTES as SIZE_LIMITS
 from tinymagic.api.request import SizedReader
 
 if TYPE_CHECKING:
@@ -39,12 +40,10 @@ _FORMAT_OF_ENDING: dict[str, FileFormat] = {
     "parquet": "parquet",
 }
 
-#: Bytes that a multipart file may have.
-SIZE_LIMITS: dict[FileFormat, int] = {"csv": 500_000_000, "ndjson": 500_000_000, "parquet": 50_000_000}
-
 #: Name of the file's part; the vendor's CLI sends Parquet under the name of NDJSON.
 _PART_NAMES: dict[FileFormat, str] = {"csv": "csv", "ndjson": "ndjson", "parquet": "ndjson"}
-_CONTENT_TYPES: dict[FileFormat, str] = {
+#: Media type of a raw body.
+CONTENT_TYPES: dict[FileFormat, str] = {
     "csv": "text/csv; charset=utf-8",
     "ndjson": "application/x-ndjson; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
@@ -62,6 +61,7 @@ class Upload:
         size_bytes: length of the file.
         open: opens it; each attempt opens it anew.
         frame: the DataFrame it was made from, or ``None``.
+        path: of the file, or ``None`` for what is in memory.
     """
 
     file_format: FileFormat
@@ -69,6 +69,7 @@ class Upload:
     size_bytes: int
     open: Callable[[], IO[bytes]]
     frame: pd.DataFrame | None = None
+    path: Path | None = None
 
     def check_size(self) -> None:
         """Refuse what the service would refuse after the whole upload.
@@ -85,7 +86,7 @@ class Upload:
             )
 
 
-def upload_of(data: Rows, *, file_format: str | None = None) -> Upload:
+def upload_of(data: Rows, *, file_format: str | None = None, any_size: bool = False) -> Upload:
     """Make rows of any kind ready to be sent.
 
     Args:
@@ -93,12 +94,13 @@ def upload_of(data: Rows, *, file_format: str | None = None) -> Upload:
             .ndjson .jsonl .json .parquet``, each also with ``.gz``; ``.json`` must be one object per line), the bytes
             of such a file, or dictionaries, one per row.
         file_format: ``csv``, ``ndjson`` or ``parquet``, when name or first bytes do not tell it.
+        any_size: whether it may be over the limit for its format.
 
     Raises:
         InvalidInput: it is none of these, the file cannot be read, or the format is not to be told.
         PayloadTooLarge: over the limit for its format.
     """
-    chosen = _checked_format(file_format)
+    chosen = checked_format(file_format)
     if isinstance(data, (bytes, bytearray, memoryview)):
         upload = _of_bytes(bytes(data), chosen)
     elif isinstance(data, (str, os.PathLike)):
@@ -112,11 +114,17 @@ def upload_of(data: Rows, *, file_format: str | None = None) -> Upload:
             f"Rows come as a DataFrame, a path, the bytes of a file, or a list of dictionaries, not as "
             f"{type(data).__name__}."
         )
-    upload.check_size()
+    if not any_size:
+        upload.check_size()
     return upload
 
 
-def _checked_format(file_format: str | None) -> FileFormat | None:
+def checked_format(file_format: str | None) -> FileFormat | None:
+    """Return the format of a name or an ending, ``None`` for ``None``.
+
+    Raises:
+        InvalidInput: the service has no such format.
+    """
     if file_format is None:
         return None
     name = _FORMAT_OF_ENDING.get(file_format.lower().removeprefix("."))
@@ -153,9 +161,7 @@ def _sniffed(content: bytes) -> FileFormat:
 def _of_path(data: str | os.PathLike[str], chosen: FileFormat | None) -> Upload:
     text = os.fspath(data)
     if text.lower().startswith(("http://", "https://")):
-        raise InvalidInput(
-            "Importing from a URL runs as a job, which this version cannot follow. Download the file and give its path."
-        )
+        raise InvalidInput("A URL is no path here: ws.datasources.append takes it, or download the file.")
     path = Path(text).expanduser()
     try:
         with path.open("rb") as file:
@@ -166,10 +172,15 @@ def _of_path(data: str | os.PathLike[str], chosen: FileFormat | None) -> Upload:
         raise InvalidInput(f"The file {text!r} cannot be read: {error.strerror}.") from None
     if not path.is_file():
         raise InvalidInput(f"{text!r} is not a regular file.")
-    return Upload(chosen or _format_of_name(path.name), path.name, size_bytes, lambda: path.open("rb"))
+    return Upload(chosen or format_of_name(path.name), path.name, size_bytes, lambda: path.open("rb"), path=path)
 
 
-def _format_of_name(name: str) -> FileFormat:
+def format_of_name(name: str) -> FileFormat:
+    """Return the format that the ending of a file's name tells.
+
+    Raises:
+        InvalidInput: it tells none.
+    """
     ending = name.lower().removesuffix(".gz").rpartition(".")[2]
     file_format = _FORMAT_OF_ENDING.get(ending)
     if file_format is None:
@@ -208,29 +219,8 @@ def parquet_is_available() -> bool:
 def _of_dictionaries(rows: Iterable[Mapping[str, Any]], chosen: FileFormat | None) -> Upload:
     if chosen not in (None, "ndjson"):
         raise InvalidInput("Dictionaries are sent as 'ndjson'. For another format make a DataFrame of them.")
-    lines: list[str] = []
-    for place, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise InvalidInput(f"Row {place} is {type(row).__name__}; each row must be a dictionary.")
-        try:
-            lines.append(json.dumps(dict(row), default=_json_value, ensure_ascii=False))
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(f"Row {place} cannot be written as JSON: {error}.") from None
-    content = "".join(line + "\n" for line in lines).encode("utf-8", "surrogatepass")
+    content = b"".join(json_line(place, row) for place, row in enumerate(rows))
     return _of_bytes(content, "ndjson")
-
-
-def _json_value(value: Any) -> Any:
-    from datetime import date, datetime
-    from decimal import Decimal
-
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, (date, Decimal, uuid.UUID)):
-        return str(value)
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a {type(value).__name__} has no form in JSON")
 
 
 class MultipartBody(SizedReader):
@@ -292,7 +282,7 @@ def _file_head(boundary: str, upload: Upload) -> bytes:
         f"--{boundary}\r\n"
         f'Content-Disposition: form-data; name="{_PART_NAMES[upload.file_format]}"; '
         f'filename="{_quoted(upload.file_name)}"\r\n'
-        f"Content-Type: {_CONTENT_TYPES[upload.file_format]}\r\n\r\n"
+        f"Content-Type: {CONTENT_TYPES[upload.file_format]}\r\n\r\n"
     ).encode()
 
 

@@ -6,11 +6,19 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.api.connections import Connections
+from tinymagic.api.copies import Copies
 from tinymagic.api.datasources import DataSources
+from tinymagic.api.events import Events
 from tinymagic.api.hosts import is_local_host
+from tinymagic.api.jobs import Jobs
+from tinymagic.api.materializations import Materializations
+from tinymagic.api.pipes import Pipes
+from tinymagic.api.probing import Probe, probe
 from tinymagic.api.query import FormatChoice, Query
 from tinymagic.api.regions import list_regions
 from tinymagic.api.request import Request
+from tinymagic.api.sinks import Sinks
 from tinymagic.api.transport import DEFAULT_TIMEOUT_S, OnWait, Transport
 from tinymagic.regions import Region, region_of_host
 
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.own_token import OwnToken
     from tinymagic.api.retries import Patience
     from tinymagic.api.transport import OnWait
 
@@ -80,6 +89,13 @@ class Workspace:
     Attributes:
         query: the Query API with raw replies (`tinymagic.api.query.Query`).
         datasources: Data Sources (`tinymagic.api.datasources.DataSources`).
+        events: rows as JSON, a batch a request (`tinymagic.api.events.Events`).
+        jobs: what runs in the background (`tinymagic.api.jobs.Jobs`).
+        pipes: Pipes and their endpoints (`tinymagic.api.pipes.Pipes`).
+        materializations: materialized views (`tinymagic.api.materializations.Materializations`).
+        copies: Copy Pipes (`tinymagic.api.copies.Copies`).
+        sinks: Sink Pipes (`tinymagic.api.sinks.Sinks`).
+        connections: connections to other services (`tinymagic.api.connections.Connections`).
         source: as given.
         profile: as given.
 
@@ -110,6 +126,13 @@ class Workspace:
         self.profile = profile
         self.query = Query(self._transport)
         self.datasources = DataSources(self._transport)
+        self.events = Events(self._transport)
+        self.jobs = Jobs(self._transport)
+        self.pipes = Pipes(self._transport)
+        self.materializations = Materializations(self._transport)
+        self.copies = Copies(self._transport)
+        self.sinks = Sinks(self._transport)
+        self.connections = Connections(self._transport)
 
     def __repr__(self) -> str:
         profile = f", profile={self.profile!r}" if self.profile else ""
@@ -172,6 +195,19 @@ class Workspace:
             TinybirdError: whatever else went wrong.
         """
         return WorkspaceInfo.of(self._transport.get_json("/v0/workspace"))
+
+    def probe(self) -> Probe:
+        """Ask the service something small, and return how it answered: time, clock, rate limits.
+
+        Raises:
+            TinybirdError: it did not, or the token is not valid there.
+        """
+        return probe(self._transport)
+
+    @property
+    def own_token(self) -> OwnToken:
+        """What the token in use tells about itself; not the token."""
+        return self._transport.own_token
 
     def regions(self) -> list[Region]:
         """Ask the service for its regions.

@@ -12,26 +12,26 @@ from tinymagic.frames.collector import collection_paused
 from tinymagic.frames.outgoing import EncodeError, OutgoingColumn, outgoing_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    import pandas as pd
+    from tinymagic.frames.tables import Table
 
 # JSON readers pass numbers through 64-bit floats, which keep 15 digits; the vendor asks for text from there on.
 _MOST_BARE_DIGITS = 14
 
 
 @overload
-def to_ndjson(frame: pd.DataFrame) -> bytes: ...
+def to_ndjson(frame: Table) -> bytes: ...
 @overload
-def to_ndjson(frame: pd.DataFrame, *, batch_rows: int) -> Iterator[bytes]: ...
-def to_ndjson(frame: pd.DataFrame, *, batch_rows: int | None = None) -> bytes | Iterator[bytes]:
+def to_ndjson(frame: Table, *, batch_rows: int) -> Iterator[bytes]: ...
+def to_ndjson(frame: Table, *, batch_rows: int | None = None) -> bytes | Iterator[bytes]:
     r"""Write *frame* as one JSON object per line, UTF-8, each line ended by ``\n``; no rows give no bytes.
 
     Times are UTC texts, whole numbers have no point, decimals of 15 or more digits are texts, missing values are
     ``null``.
 
     Args:
-        frame: any number of rows.
+        frame: of pandas or polars, or an Arrow table.
         batch_rows: rows per piece, 1 or more; default: all in one.
 
     Returns:
@@ -52,18 +52,45 @@ def to_ndjson(frame: pd.DataFrame, *, batch_rows: int | None = None) -> bytes | 
     if batch_rows is not None and batch_rows < 1:
         raise ValueError(f"batch_rows is a whole number of rows from 1 up, not {batch_rows!r}.")
     columns = outgoing_columns(frame)
-    # Names are plain ASCII words by now, so the template has no percent signs but its own.
-    template = "{" + ",".join(f'"{column.name}":%s' for column in columns) + "}\n"
+    if batch_rows is None:
+        return ndjson_of(columns)
     with collection_paused():
         rows = zip(*(json_texts(column) for column in columns), strict=True)
-        if batch_rows is None:
-            return "".join(map(template.__mod__, rows)).encode("utf-8")
-    return _batches(template, rows, batch_rows)
+    return _batches(_template(columns), rows, batch_rows)
+
+
+def _template(columns: Sequence[OutgoingColumn]) -> str:
+    # Names are plain ASCII words by now, so the template has no percent signs but its own.
+    return "{" + ",".join(f'"{column.name}":%s' for column in columns) + "}\n"
+
+
+def ndjson_of(columns: Sequence[OutgoingColumn]) -> bytes:
+    """Write columns of one length as NDJSON.
+
+    Raises:
+        EncodeError: one holds NaN that is no missing value, or an infinity.
+    """
+    template = _template(columns)
+    with collection_paused():
+        rows = zip(*(json_texts(column) for column in columns), strict=True)
+        return "".join(map(template.__mod__, rows)).encode("utf-8", "surrogatepass")
+
+
+def check_json(columns: Iterable[OutgoingColumn]) -> None:
+    """Find what JSON cannot say, without writing anything.
+
+    Raises:
+        EncodeError: a column holds NaN that is no missing value, or an infinity.
+    """
+    for column in columns:
+        if column.kind == "float":
+            _check_finite(column)
+        check_json(each for each in (column.elements, column.keys) if each is not None)
 
 
 def _batches(template: str, rows: Iterator[tuple[str, ...]], batch_rows: int) -> Iterator[bytes]:
     while batch := "".join(map(template.__mod__, islice(rows, batch_rows))):
-        yield batch.encode("utf-8")
+        yield batch.encode("utf-8", "surrogatepass")
 
 
 def json_texts(column: OutgoingColumn) -> list[str]:
@@ -80,6 +107,11 @@ def _numbers(column: OutgoingColumn) -> list[str]:
 
 
 def _floats(column: OutgoingColumn) -> list[str]:
+    _check_finite(column)
+    return list(map(repr, column.values.tolist()))
+
+
+def _check_finite(column: OutgoingColumn) -> None:
     odd = ~np.isfinite(column.values)
     if column.missing is not None:
         odd &= ~column.missing
@@ -89,7 +121,6 @@ def _floats(column: OutgoingColumn) -> list[str]:
             f"Column {column.name!r} holds {column.values[row]} (row {row}), which JSON has no number for. "
             "Send Parquet instead, or make it missing."
         )
-    return list(map(repr, column.values.tolist()))
 
 
 def _booleans(column: OutgoingColumn) -> list[str]:

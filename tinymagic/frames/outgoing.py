@@ -32,12 +32,15 @@ from uuid import UUID
 
 import numpy as np
 
+from tinymagic.frames.tables import is_pandas
 from tinymagic.names import valid_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
+
+    from tinymagic.frames.tables import Table
 
 
 class EncodeError(ValueError):
@@ -75,12 +78,20 @@ class OutgoingColumn:
         return f"LowCardinality({inner})" if self.low_cardinality else inner
 
 
-def outgoing_columns(frame: pd.DataFrame) -> list[OutgoingColumn]:
+def outgoing_columns(frame: Table) -> list[OutgoingColumn]:
     """Plan every column of *frame*; named index levels come first, an index without a name is left out.
+
+    Args:
+        frame: a DataFrame of pandas or polars, or an Arrow table; the latter two by the rules of
+            `tinymagic.frames.arrow_columns`.
 
     Raises:
         EncodeError: a dtype or value that Tinybird cannot store, or no column at all.
     """
+    if not is_pandas(frame):
+        from tinymagic.frames.arrow_columns import columns_of_arrow
+
+        return columns_of_arrow(frame)
     labelled = list(_labelled(frame))
     if not labelled:
         raise EncodeError("The DataFrame has no columns, so there is nothing to store.")
@@ -139,7 +150,7 @@ def outgoing_column(name: str, series: pd.Series[Any]) -> OutgoingColumn:
             "Split it into two columns of dates or numbers, or use .astype(str)."
         )
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return _moments(name, np.asarray(series.dt.tz_convert("UTC").dt.tz_localize(None)), aware=True)
+        return moments_column(name, np.asarray(series.dt.tz_convert("UTC").dt.tz_localize(None)), aware=True)
     plan = _BY_DTYPE_KIND.get(dtype.kind)
     if plan is None or (dtype.kind != "O" and isinstance(dtype, pd.ArrowDtype)):
         # Arrow's dtypes (dates, decimals, lists ...) hold what an object column of the same values holds.
@@ -182,10 +193,17 @@ def _booleans(name: str, series: pd.Series[Any]) -> OutgoingColumn:
 
 
 def _datetimes(name: str, series: pd.Series[Any]) -> OutgoingColumn:
-    return _moments(name, series.to_numpy(), aware=False)
+    return moments_column(name, series.to_numpy(), aware=False)
 
 
-def _moments(name: str, values: np.ndarray[Any, Any], *, aware: bool) -> OutgoingColumn:
+def moments_column(name: str, values: np.ndarray[Any, Any], *, aware: bool) -> OutgoingColumn:
+    """Plan a column of points in time.
+
+    Args:
+        name: valid in Tinybird.
+        values: datetime64 of seconds, milliseconds, microseconds or nanoseconds, in UTC.
+        aware: whether the column has a zone.
+    """
     missing = np.isnat(values)
     unit = np.datetime_data(values.dtype)[0]
     present = values[~missing]
@@ -352,7 +370,7 @@ def _moment_values(name: str, cells: list[Any], missing: Mask) -> OutgoingColumn
         None if s is None else (s if s.tzinfo is None else s.tz_convert("UTC").tz_localize(None)).as_unit(unit).asm8
         for s in stamps
     ]
-    return _moments(name, np.array(utc, dtype=f"datetime64[{unit}]"), aware=aware == {True})
+    return moments_column(name, np.array(utc, dtype=f"datetime64[{unit}]"), aware=aware == {True})
 
 
 def _day_values(name: str, cells: list[Any], missing: Mask) -> OutgoingColumn:

@@ -14,13 +14,13 @@ from tinymagic.frames.pyarrow_needed import require_pyarrow
 from tinymagic.frames.schema import nullable_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    import pandas as pd
+    from tinymagic.frames.tables import Table
 
 
-def to_parquet(frame: pd.DataFrame, schema: str | None = None) -> bytes:
-    """Write *frame* as one Parquet file (Snappy, which every reader takes).
+def to_parquet(frame: Table, schema: str | None = None) -> bytes:
+    """Write *frame* (pandas, polars or Arrow) as one Parquet file (Snappy, which every reader takes).
 
     Columns, names and types are those of `schema_of`. Infinities stay, and so does NaN in a masked float column, which
     tells it apart from a missing value. In an ordinary float column NaN is pandas' mark for a missing value: it becomes
@@ -40,12 +40,25 @@ def to_parquet(frame: pd.DataFrame, schema: str | None = None) -> bytes:
         b'PAR1'
     """
     require_pyarrow()
+    return parquet_of(outgoing_columns(frame), nullable_columns(schema) if schema else {})
+
+
+def parquet_of(columns: Sequence[OutgoingColumn], nullable: Mapping[str, bool]) -> bytes:
+    """Write columns of one length as one Parquet file.
+
+    Args:
+        columns: in their plain form.
+        nullable: whether the Data Source's columns take NULL; one that is not there does.
+
+    Raises:
+        ImportError: pyarrow is not installed (extra ``fast``).
+    """
+    require_pyarrow()
     import pyarrow as pa
     from pyarrow import parquet
 
-    nullable = nullable_columns(schema) if schema else {}
-    columns = [column if nullable.get(column.name, True) else _with_nan(column) for column in outgoing_columns(frame)]
-    table = pa.table({column.name: arrow_array(column) for column in columns})
+    fitted = [column if nullable.get(column.name, True) else _with_nan(column) for column in columns]
+    table = pa.table({column.name: arrow_array(column) for column in fitted})
     body = io.BytesIO()
     parquet.write_table(table, body)
     return body.getvalue()
@@ -70,6 +83,8 @@ def _plain(column: OutgoingColumn, pa: Any) -> Any:
 
 
 def _texts(column: OutgoingColumn, pa: Any) -> Any:
+    if isinstance(column.values, (pa.Array, pa.ChunkedArray)):
+        return column.values.cast(pa.string())
     return pa.array(column.values, type=pa.string(), from_pandas=True)
 
 

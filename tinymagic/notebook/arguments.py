@@ -47,6 +47,9 @@ TBSQL_OPTIONS: tuple[Option, ...] = (
     Option(("--timeout",), "seconds to wait for the whole result", "S", "seconds"),
     Option(("-f", "--file"), "read the SQL from a file", "FILE"),
     Option(("--profile",), "use this saved login for this query", "NAME"),
+    Option(("-S", "--save"), "keep the SQL as a node that later cells and Pipes can read by this name", "NAME"),
+    Option(("-w", "--with"), "put these saved nodes in front, also when the SQL does not name them", "A,B"),
+    Option(("-N", "--no-execute"), "with --save: only keep it"),
 )
 
 
@@ -68,6 +71,9 @@ class TbsqlArguments:
         timeout_s: seconds, or ``None``.
         file: path, or ``None``.
         profile: saved login, or ``None``.
+        save: name of the node to keep it as, or ``None``.
+        with_nodes: names of saved nodes that come in front in any case.
+        execute: whether it is run.
     """
 
     source: Source
@@ -83,6 +89,9 @@ class TbsqlArguments:
     timeout_s: float | None = None
     file: str | None = None
     profile: str | None = None
+    save: str | None = None
+    with_nodes: tuple[str, ...] = ()
+    execute: bool = True
 
 
 def parse_tbsql(
@@ -118,6 +127,8 @@ def parse_tbsql(
     quiet = values.has("quiet") or _ends_in_semicolon(source.sql)
     if shown and values.has("quiet"):
         raise CellProblem("'=' before << displays the result and --quiet does not: take one of them away.")
+    if values.has("no_execute") and not values.has("save"):
+        raise CellProblem("--no-execute does nothing without --save NAME, which keeps the SQL for later.")
     return TbsqlArguments(
         source=source,
         target=values.get("out"),
@@ -132,6 +143,9 @@ def parse_tbsql(
         timeout_s=None if values.get("timeout") is None else float(str(values.get("timeout"))),
         file=values.get("file"),
         profile=values.get("profile"),
+        save=values.get("save"),
+        with_nodes=tuple(name.strip() for name in (values.get("with") or "").split(",") if name.strip()),
+        execute=not values.has("no_execute"),
     )
 
 

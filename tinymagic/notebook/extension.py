@@ -14,10 +14,14 @@ from IPython.core.magic import needs_local_scope, no_var_expand
 from traitlets import Bool, CFloat, CInt, Enum, Unicode
 from traitlets.config import Configurable
 
+from tinymagic.notebook.tab import TabKey
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from tinymagic.notebook.display import Presenter
+    from tinymagic.notebook.nodes import NodeStore
+    from tinymagic.notebook.schema_cache import SchemaCache
     from tinymagic.notebook.session import Session
 
 _LINE_AND_CELL = {"tbsql": ("line", "cell"), "tinybird": ("line",)}
@@ -46,6 +50,7 @@ class Notebook:
     Attributes:
         shell: the same.
         options: what ``%config TinyMagic`` shows.
+        tab_key: completion of lines of ``%tinybird``.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -53,6 +58,9 @@ class Notebook:
         self.options = TinyMagic(parent=shell)
         self._session: Session | None = None
         self._presenter: Presenter | None = None
+        self._nodes: NodeStore | None = None
+        self._names: SchemaCache | None = None
+        self.tab_key = TabKey(self)
         self.options.observe(self._on_connection_change, ["host", "region", "profile"])
 
     @property
@@ -65,10 +73,39 @@ class Notebook:
         return self._session
 
     @property
+    def names(self) -> SchemaCache:
+        """Names of what the Workspace has."""
+        if self._names is None:
+            from tinymagic.notebook.schema_cache import SchemaCache
+
+            self._names = SchemaCache(self.session)
+        return self._names
+
+    def something_changed(self) -> None:
+        """Drop names that may be no longer true."""
+        if self._names is not None:
+            self._names.drop()
+
+    @property
+    def nodes(self) -> NodeStore:
+        """Cells that were saved under a name."""
+        if self._nodes is None:
+            from tinymagic.notebook.nodes import NodeStore
+
+            self._nodes = NodeStore()
+        return self._nodes
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether a cell was saved."""
+        return self._nodes is not None and len(self._nodes) > 0
+
+    @property
     def presenter(self) -> Presenter:
         """The display of frames."""
         if self._presenter is None:
             from tinymagic.notebook.display import Presenter
+    from tinymagic.notebook.nodes import NodeStore
 
             self._presenter = Presenter(self.shell)
             self.shell.events.register("post_run_cell", self._on_cell_end)
@@ -119,11 +156,11 @@ class Notebook:
 
     @no_var_expand
     def tinybird(self, line: str) -> Any:
-        """See what you are connected to, log in, run the embedded Tinybird, work with Data Sources.
+        """See what you are connected to, log in, and do everything with Tinybird that is not SQL.
 
         ::
 
-            %tinybird                     what you are connected to
+            %tinybird                     what you are connected to, and what runs
             %tinybird --help              all commands; also behind a noun or a command
             %tinybird login               connect to a Workspace: asks for the token
             %tinybird local start         start a Tinybird on this machine and connect to it
@@ -132,8 +169,15 @@ class Notebook:
             df = %tinybird datasource ls
             %tinybird datasource create trips --from-df df
             %tinybird datasource append trips more.csv
+            %tinybird doctor              check everything between you and your rows
 
-        Lists are DataFrames. What deletes asks first, or takes ``--yes``.
+        A command is a noun and a verb. The nouns: ``local`` (the embedded Tinybird), ``datasource``, ``events``,
+        ``analyze``, ``pipe``, ``materialization``, ``copy``, ``sink``, ``connection``, ``job``, ``token``,
+        ``variable`` (also ``secret``, ``env``), ``workspace``, ``branch``, ``deployment``. ``%tinybird NOUN`` shows
+        the verbs of one. Without a noun: ``login``, ``logout``, ``info``, ``profiles``, ``use``, ``regions``,
+        ``doctor``, ``usage``, ``why``, ``fmt``, ``version``.
+
+        Lists are DataFrames. What deletes asks first, or takes ``--yes``. Tab completes words, options and names.
         """
         from tinymagic.notebook import tinybird
 
@@ -148,6 +192,9 @@ class Notebook:
     def close(self) -> None:
         """Put back what was registered, and close the connections."""
         self.options.unobserve_all()
+        self.tab_key.close()
+        if self._names is not None:
+            self._names.forget()
         if self._presenter is not None:
             self._presenter.close()
             self.shell.events.unregister("post_run_cell", self._on_cell_end)
@@ -189,6 +236,7 @@ def load(shell: Any) -> None:
             shell.magics_manager.magics[kind][name] = getattr(notebook, name)
     shell.input_transformers_cleanup.insert(0, notebook.keep_single_line)
     shell.configurables.append(notebook.options)
+    notebook.tab_key.register()
     _loaded[id(shell)] = _Loaded(notebook, before, config)
     print(notebook.session.line())
 

@@ -22,6 +22,7 @@ from tinymagic.sqltext import meaningful, tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tinymagic.api.answers import Answer
     from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.source import Place, Source
 
@@ -59,6 +60,7 @@ def shown_as_card(line: Source | None = None, *, interrupted: str = "interrupted
     try:
         yield
     except (TinybirdError, LaunchError) as error:
+        _keep(error)
         if not hasattr(error, "_render_traceback_"):
             place = _place_in_line(error, line)
             attach(error, card(error, place=place, length=getattr(error, "length", 1)))
@@ -66,6 +68,42 @@ def shown_as_card(line: Source | None = None, *, interrupted: str = "interrupted
     except KeyboardInterrupt as interrupt:
         attach(interrupt, FailureCard((f"KeyboardInterrupt: {interrupted}",)))
         raise
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is kept of an error: the error itself would keep alive what the failed code had in its variables.
+
+    Attributes:
+        kind: name of its class.
+        text: of it.
+        answer: of the service, or ``None``.
+        request_id: of the service, or ``None``.
+    """
+
+    kind: str
+    text: str
+    answer: Answer | None
+    request_id: str | None
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Keep what is worth keeping."""
+        return cls(type(error).__name__, str(error), getattr(error, "answer", None), getattr(error, "request_id", None))
+
+
+_last: list[Failure] = []
+
+
+def _keep(error: Exception) -> None:
+    # What the user wrote wrong is on the screen; a reply of the service is not.
+    if not isinstance(error, CellProblem):
+        _last[:] = [Failure.of(error)]
+
+
+def last_failure() -> Failure | None:
+    """Return the last failure of a magic in this process, or ``None``."""
+    return _last[0] if _last else None
 
 
 def _place_in_line(error: Exception, line: Source | None) -> Place | None:

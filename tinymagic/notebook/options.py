@@ -28,6 +28,8 @@ class Option:
         choices: for ``choice``.
         many: whether it may be given more than once.
         excludes: names of options that contradict it.
+        completes: what its value names, for Tab; `tinymagic.notebook.completion` has the kinds. ``""``: the choices,
+            else what the word in *value* stands for.
     """
 
     names: tuple[str, ...]
@@ -37,6 +39,7 @@ class Option:
     choices: tuple[str, ...] = ()
     many: bool = False
     excludes: tuple[str, ...] = ()
+    completes: str = ""
 
     @property
     def key(self) -> str:
@@ -215,20 +218,25 @@ class CommandArguments:
 
     Attributes:
         words: the words that are no options.
-        options: name -> value, ``""`` for one without a value.
+        options: name -> value, ``""`` for one without a value; the last one of an option that was repeated.
+        given: name -> all its values, in order.
     """
 
     words: tuple[Word, ...]
     options: Mapping[str, str]
+    given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def parse_command(words: Sequence[Word], options: Sequence[Option], line: str) -> CommandArguments:
+def parse_command(
+    words: Sequence[Word], options: Sequence[Option], line: str, *, rest_from: int | None = None
+) -> CommandArguments:
     """Tell options from other words.
 
     Args:
         words: behind the command's name.
         options: that it has.
         line: the whole line, in which the words stand.
+        rest_from: place of the word that takes the rest of the line as it stands, for instance SQL; ``None`` for none.
 
     Raises:
         CellProblem: an option that it does not have, or a value that cannot be.
@@ -246,7 +254,12 @@ def parse_command(words: Sequence[Word], options: Sequence[Option], line: str) -
     while (word := next_word(line, at)) is not None:
         if _is_option(word, line):
             at = _take_option(line, word, values)
+        elif len(rest) == rest_from:
+            end = len(line.rstrip())
+            rest.append(word if word.end == end else Word(line[word.start : end], word.start, end))
+            at = len(line)
         else:
             rest.append(word)
             at = word.end
-    return CommandArguments(tuple(rest), {key: found[-1] for key, found in values.given.items()})
+    last = {key: found[-1] for key, found in values.given.items()}
+    return CommandArguments(tuple(rest), last, {key: tuple(found) for key, found in values.given.items()})

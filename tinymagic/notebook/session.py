@@ -6,9 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from tinymagic.api.workspace import Workspace
+    from tinymagic.settings import Setting
 
 
 class Session:
@@ -41,12 +42,21 @@ class Session:
             return self._of_profile(profile)
         if self._chosen is not None:
             return self._chosen
-        found = _resolve(self._config())
-        # A server that was started anew at the same place may have another token.
-        key = (found.host, found.token or _pid_of(found.host), found.source, found.profile)
+        key = _key_of(_resolve(self._config()))
         if self._found is None or self._found[0] != key:
             self._found = (key, self.connect())
         return self._found[1]
+
+    def key(self) -> Hashable:
+        """Return what tells one connection from another; ``None`` when there is none. Sends nothing."""
+        from tinymagic.errors import ConfigurationError
+
+        if self._chosen is not None:
+            return id(self._chosen)
+        try:
+            return _key_of(_resolve(self._config()))
+        except ConfigurationError:
+            return None
 
     @property
     def chosen(self) -> Workspace | None:
@@ -102,6 +112,12 @@ class Session:
         options = self._options
         return {"host": options.host or None, "region": options.region or None, "profile": options.profile or None}
 
+    def settings(self) -> list[Setting]:
+        """Return all sources of settings in their order, and which of them decide when nothing was chosen."""
+        from tinymagic.settings import survey
+
+        return survey(config=self._config())
+
     def line(self) -> str:
         """Say in one line what the session is connected to, or how to connect. Sends nothing, shows no token."""
         from tinymagic.errors import ConfigurationError
@@ -113,6 +129,11 @@ class Session:
         except ConfigurationError as error:
             return f"tinymagic: {error}"
         return f"tinymagic is connected to {found.host} ({found.source})."
+
+
+def _key_of(found: Any) -> tuple[object, ...]:
+    # A server that was started anew at the same place may have another token.
+    return (found.host, hash(found.token) if found.token else _pid_of(found.host), found.source, found.profile)
 
 
 def _pid_of(host: str) -> int | None:
@@ -129,4 +150,7 @@ def _resolve(config: Mapping[str, str | None]) -> Any:
 
 
 def _say_wait(seconds: float, reason: str) -> None:
-    sys.stderr.write(f"Waiting {seconds:.1f} s: {reason}\n")
+    from tinymagic.notebook.quiet import is_quiet
+
+    if not is_quiet():
+        sys.stderr.write(f"Waiting {seconds:.1f} s: {reason}\n")

@@ -13,6 +13,7 @@ from tinymagic.names import near_names
 from tinymagic.notebook.arguments import TbsqlArguments, parse_tbsql
 from tinymagic.notebook.display import footer_text, visible
 from tinymagic.notebook.failures import attach, problem_card, query_card, shown_as_card
+from tinymagic.notebook.nodes import Composed
 from tinymagic.notebook.parameters import Bound, GivenText, prepare
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.source import Source, line_of_cell
@@ -53,8 +54,22 @@ def run(
     with shown_as_card(Source(line, first_line, before), interrupted=interrupted):
         arguments = parse_tbsql(line, cell, first_line=first_line, before=before)
         source = arguments.source if arguments.file is None else _read_file(arguments.file)
+        if not arguments.execute:
+            _save(notebook, arguments, source)
+            return None
         frame = _query(notebook, arguments, source, names)
+        # What cannot be run is not kept: a later cell would fail because of this one.
+        _save(notebook, arguments, source)
     return _hand_over(notebook, arguments, frame, is_cell=cell is not None)
+
+
+def _save(notebook: Notebook, arguments: TbsqlArguments, source: Source) -> None:
+    """Keep the SQL as a node, when that is asked for."""
+    if arguments.save is None:
+        return
+    notebook.nodes.save(arguments.save, source.sql)
+    if not arguments.execute:
+        print(f"Saved as {arguments.save}; nothing was run.")
 
 
 def _raw_cell(notebook: Notebook) -> str:
@@ -77,10 +92,15 @@ def _read_file(name: str) -> Source:
 
 
 def _query(notebook: Notebook, arguments: TbsqlArguments, source: Source, names: Mapping[str, Any]) -> pd.DataFrame:
+    composed = Composed(source.sql)
     try:
-        bound = prepare(source.sql, names, _given_parameters(arguments, names))
+        if notebook.has_nodes or arguments.with_nodes:
+            composed = notebook.nodes.compose(source.sql, wanted=arguments.with_nodes, name=arguments.save)
+        bound = prepare(composed.text, names, _given_parameters(arguments, names))
     except CellProblem as problem:
         if not problem.in_line:
+            if problem.position is not None:
+                problem.position = composed.position_in_source(problem.position)
             attach(problem, problem_card(problem, source))
         raise
     options = notebook.options
@@ -96,19 +116,19 @@ def _query(notebook: Notebook, arguments: TbsqlArguments, source: Source, names:
     except TinybirdError as error:
         if arguments.show_sql:
             print(workspace.redact(sql_text(bound.text, bound)))
-        _place(error, bound, source, workspace)
+        _place(error, bound, composed, source, workspace)
         raise
     if arguments.show_sql:
         print(workspace.redact(sql_text(frame.attrs["tinybird"]["sql"], bound)))
     return frame
 
 
-def _place(error: TinybirdError, bound: Bound, source: Source, workspace: Workspace) -> None:
+def _place(error: TinybirdError, bound: Bound, composed: Composed, source: Source, workspace: Workspace) -> None:
     """Make the error speak of the user's own text, and give it its card."""
     position = None
     if isinstance(error, QueryError):
         if error.position is not None:
-            error.position = bound.position_in_source(error.position)
+            error.position = composed.position_in_source(bound.position_in_source(error.position))
         else:
             error.position = _missing_parameter(error, bound, source.sql)
         position = error.position

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.redaction import HIDDEN, PIECE, Secret
-from tinymagic.names import near_names
 from tinymagic.notebook.failures import shown_as_card
+from tinymagic.notebook.finding import find_command, help_wanted
+from tinymagic.notebook.help import help_text
 from tinymagic.notebook.history import scrub
 from tinymagic.notebook.options import parse_command
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.source import Source
-from tinymagic.notebook.tree import COMMANDS, NOUNS, Command, commands_of, noun_named, words_at
 from tinymagic.notebook.words import Word, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.extension import Notebook
-
-_HELP_WORDS = ("--help", "-h")
+    from tinymagic.notebook.tree import Command
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,24 @@ class Call:
         notebook: session, options and display.
         command: from the table.
         words: behind the command's name.
-        options: name -> value, ``""`` for one without a value.
+        options: name -> value, ``""`` for one without a value; the last one of an option that was repeated.
+        given: name -> all its values, in order.
     """
 
     notebook: Notebook
     command: Command
     words: tuple[str, ...]
     options: Mapping[str, str]
+    given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The Workspace that the session talks to.
+
+        Raises:
+            ConfigurationError: nothing is configured, or the settings cannot be used.
+        """
+        return self.notebook.session.workspace()
 
     def word(self, place: int) -> str | None:
         """Return the word at *place* behind the command's name, or ``None``."""
@@ -49,6 +60,32 @@ class Call:
     def number(self, option: str) -> int | None:
         """Return the value of an option that is a whole number, or ``None``."""
         return int(self.options[option]) if option in self.options else None
+
+    def all(self, option: str) -> tuple[str, ...]:
+        """Return all values of an option that may be repeated, in order."""
+        return self.given.get(option, ())
+
+    def params(self) -> dict[str, Any]:
+        """Return what ``--param NAME=VALUE`` (repeated) and ``--params JSON|$NAME`` give; the single ones win.
+
+        A value after ``=`` is a text, or a notebook variable when it begins with ``$``.
+
+        Raises:
+            CellProblem: one of them cannot be read, or names a variable that does not exist.
+        """
+        from tinymagic.notebook.given_values import parameters
+
+        return parameters(self.all("param"), self.all("params"), self.notebook.shell.user_ns)
+
+    def value(self, name: str) -> Any:
+        """Return the notebook variable *name*; a ``$`` in front is allowed.
+
+        Raises:
+            CellProblem: there is none; near names are in it.
+        """
+        from tinymagic.notebook.given_values import variable
+
+        return variable(name, self.notebook.shell.user_ns)
 
 
 def run(notebook: Notebook, line: str) -> Any:
@@ -65,7 +102,7 @@ def run(notebook: Notebook, line: str) -> Any:
     interrupted = "interrupted. What was sent before that may have been done: look before you repeat it."
     with shown_as_card(Source(hidden, 1, "%tinybird "), interrupted=interrupted), _without_tokens(line, hidden):
         words = words_of(line)
-        wanted = _help_wanted(words)
+        wanted = help_wanted(words)
         if wanted is not None:
             print(help_text(wanted))
             return None
@@ -117,15 +154,28 @@ def _without_tokens(line: str, hidden: str) -> Iterator[None]:
 
 
 def _run(notebook: Notebook, command: Command, rest: list[Word], line: str) -> Any:
-    found = parse_command(rest, command.options, line)
+    found = parse_command(rest, command.options, line, rest_from=command.rest_from)
     _check_count(command, found.words, line)
-    call = Call(notebook, command, tuple(word.text for word in found.words), found.options)
+    call = Call(notebook, command, tuple(word.text for word in found.words), found.options, found.given)
     module, _, function = command.run.partition(":")
-    result = getattr(import_module(f"tinymagic.notebook.commands.{module}"), function)(call)
+    try:
+        result = getattr(import_module(f"tinymagic.notebook.commands.{module}"), function)(call)
+    finally:
+        if command.words[-1] not in _ONLY_LOOKING:
+            notebook.something_changed()
     if result is not None and not result.attrs.get("tinybird"):
         # Names and descriptions come from others: they are shown through the same sieve as rows.
         notebook.presenter.expect(result, None)
     return result
+
+
+#: Last words of commands that change nothing.
+_ONLY_LOOKING = frozenset(
+    """
+    analysis analyze cells check current data dependencies diff doctor explain export fmt get info link ls members nodes
+    openapi policy profiles quarantine regions sample scopes settings show sql stats status usage used-by version why
+    """.split()
+)
 
 
 def _check_count(command: Command, words: tuple[Word, ...], line: str) -> None:
@@ -140,98 +190,3 @@ def _check_count(command: Command, words: tuple[Word, ...], line: str) -> None:
             length=extra.end - extra.start,
             in_line=True,
         )
-
-
-def find_command(words: list[Word]) -> tuple[Command | None, list[Word]]:
-    """Return the command that the first words name, and the words behind it; ``None`` for an empty line.
-
-    Raises:
-        CellProblem: there is no such command; near names are in it.
-    """
-    if not words:
-        return None, []
-    found = noun_named(words[0].text)
-    noun = found.name if found else None
-    verb = words[1] if noun and len(words) > 1 else None if noun else words[0]
-    if verb is None:
-        raise CellProblem(f"%tinybird {noun} needs a verb: {', '.join(words_at(noun))}.")
-    for command in commands_of(noun):
-        if command.words[-1] == verb.text:
-            return command, words[len(command.words) :]
-    raise _unknown_word(verb, noun)
-
-
-def _unknown_word(word: Word, noun: str | None) -> CellProblem:
-    known = words_at(noun)
-    near = tuple(near_names(word.text, known))
-    if not near and noun is None:
-        # A verb alone: "%tinybird ls" means a noun's.
-        near = tuple(" ".join(command.words) for command in COMMANDS if command.words[-1] == word.text)
-    owner = f"%tinybird {noun}" if noun else "%tinybird"
-    return CellProblem(
-        f"{owner} has no {word.text!r}." + ("" if near else f" There are {', '.join(known)}."),
-        position=word.start,
-        length=word.end - word.start,
-        in_line=True,
-        suggestions=near,
-    )
-
-
-# --- help -------------------------------------------------------------------------------------------------------------
-
-
-def _help_wanted(words: list[Word]) -> tuple[str, ...] | None:
-    """Return what help is wanted about, or ``None``: ``--help`` stands anywhere, ``help`` in front."""
-    texts = [word.text for word in words]
-    if not any(text in _HELP_WORDS for text in texts) and "help" not in texts[:2]:
-        return None
-    about = [text for text in texts if text not in _HELP_WORDS and text != "help" and not text.startswith("-")]
-    noun = noun_named(about[0]) if about else None
-    if noun is not None:
-        about[0] = noun.name
-    command = next((each for each in COMMANDS if list(each.words) == about[: len(each.words)]), None)
-    if command is not None:
-        return command.words
-    if about and noun is None:
-        raise _unknown_word(words[texts.index(about[0])], None)
-    if len(about) > 1:
-        raise _unknown_word(words[texts.index(about[1])], about[0])
-    return tuple(about)
-
-
-def help_text(about: tuple[str, ...] = ()) -> str:
-    """Return the help for everything, for a noun, or for a command."""
-    command = next((each for each in COMMANDS if each.words == about), None)
-    if command is not None:
-        return _help_of_command(command)
-    if about:
-        lines = [f"%tinybird {about[0]}: {_meaning(about[0])}", "", *_listed(commands_of(about[0]))]
-        return "\n".join([*lines, "", f"%tinybird {about[0]} VERB --help shows the options of one."])
-    lines = ["%tinybird: what you are connected to, and everything that is not SQL", "", *_listed(commands_of(None))]
-    for noun in NOUNS:
-        lines += ["", f"{noun}: {_meaning(noun)}", *_listed(commands_of(noun))]
-    return "\n".join([*lines, "", "%tinybird COMMAND --help shows the options of one. %%tbsql? is about SQL."])
-
-
-def _meaning(noun: str) -> str:
-    aliases = NOUNS[noun].aliases
-    return NOUNS[noun].meaning + (f" (also {', '.join(aliases)})" if aliases else "")
-
-
-def _listed(commands: list[Command]) -> list[str]:
-    return _columns([(command.usage(), command.summary) for command in commands])
-
-
-def _help_of_command(command: Command) -> str:
-    options = " [options]" if command.options else ""
-    lines = [f"%tinybird {command.usage()}{options}: {command.summary}"]
-    if command.options:
-        lines += ["", *_columns([(option.usage(), option.help) for option in command.options])]
-    if command.details:
-        lines += ["", command.details]
-    return "\n".join(lines)
-
-
-def _columns(rows: list[tuple[str, str]]) -> list[str]:
-    width = max(30, *(len(left) + 2 for left, _ in rows))
-    return [f"  {left:<{width}}{right}" for left, right in rows]

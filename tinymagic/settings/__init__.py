@@ -8,6 +8,6 @@
 
 from __future__ import annotations
 
-from tinymagic.settings.resolution import NOTHING_CONFIGURED, Connection, resolve
+from tinymagic.settings.resolution import NOTHING_CONFIGURED, Connection, Setting, resolve, survey
 
-__all__ = ["NOTHING_CONFIGURED", "Connection", "resolve"]
+__all__ = ["NOTHING_CONFIGURED", "Connection", "Setting", "resolve", "survey"]

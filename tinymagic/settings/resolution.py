@@ -174,16 +174,77 @@ def _candidates(
     given: Mapping[str, str | None], config: Mapping[str, str | None], environ: Mapping[str, str], folder: Path
 ) -> Iterator[_Candidate]:
     """Yield the sources in their order. A generator: files are read only when nothing above them has won."""
-    yield from _spoken(given, "given", environ)
-    yield from _spoken(config, "in %config TinyMagic", environ)
-    yield from _of_variables(environ, "environment variable {}")
+    for read in _readers(given, config, environ, folder).values():
+        yield from read()
+
+
+def _readers(
+    given: Mapping[str, str | None], config: Mapping[str, str | None], environ: Mapping[str, str], folder: Path
+) -> dict[str, Callable[[], Iterator[_Candidate]]]:
+    """Return how each source is read, by its name and in order."""
+    return {
+        "given": lambda: _spoken(given, "given", environ),
+        "%config TinyMagic": lambda: _spoken(config, "in %config TinyMagic", environ),
+        "environment": lambda: _of_variables(environ, "environment variable {}"),
+        ".tinyb": lambda: _of_tinyb(folder),
+        ".env.local": lambda: _of_env(folder / ".env.local"),
+        ".env": lambda: _of_env(folder / ".env"),
+        "saved login": lambda: _of_profile(profiles.current_profile(environ=environ), environ),
+    }
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One source of settings that says something, and what became of it.
+
+    Attributes:
+        source: in words, for instance ``environment variable TB_TOKEN``.
+        host: that it names, or ``None``.
+        has_token: whether it has a token.
+        used: whether it decided host or token.
+        problem: why it cannot be read, or ``""``.
+    """
+
+    source: str
+    host: str | None = None
+    has_token: bool = False
+    used: bool = False
+    problem: str = ""
+
+
+def survey(
+    *,
+    config: Mapping[str, str | None] | None = None,
+    environ: Mapping[str, str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> list[Setting]:
+    """Read all sources, also those that another one hides, in their order; arguments as `resolve`. Nothing fails."""
+    surroundings = os.environ if environ is None else environ
+    where = Path.cwd() if folder is None else Path(folder)
+    try:
+        won = resolve(config=config, environ=surroundings, folder=where).source
+    except ConfigurationError:
+        won = ""
+    found: list[Setting] = []
+    for name, read in _readers({}, config or {}, surroundings, where).items():
+        try:
+            for each in read():
+                used = bool(won) and (each.source == won or each.source in won.split("; host from "))
+                has_token = bool(each.token or each.tokens)
+                found.append(Setting(each.source, each.host, has_token, used))
+        except ConfigurationError as error:
+            found.append(Setting(name, problem=str(error)))
+    return found
+
+
+def _of_tinyb(folder: Path) -> Iterator[_Candidate]:
     tinyb = find_tinyb(folder)
     if tinyb is not None:
         yield _Candidate(str(tinyb.path), tinyb.token, tinyb.host, tinyb.tokens)
-    for name in (".env.local", ".env"):
-        path = folder / name
-        yield from _of_variables(read_env(path, _NAMES), f"{{}} in {path}")
-    yield from _of_profile(profiles.current_profile(environ=environ), environ)
+
+
+def _of_env(path: Path) -> Iterator[_Candidate]:
+    yield from _of_variables(read_env(path, _NAMES), f"{{}} in {path}")
 
 
 def _spoken(given: Mapping[str, str | None], where: str, environ: Mapping[str, str]) -> Iterator[_Candidate]:

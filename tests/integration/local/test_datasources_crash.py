@@ -7,6 +7,8 @@ import itertools
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -418,6 +420,92 @@ class TestHalfDoneChanges:
         assert jobs.wait(job.id, 20)
         assert jobs.get(house.workspace, job.id).status == "done"
         assert self.count(house) == 2
+
+    # The thread of the job ends as that of a killed server.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_deletions_of_a_dead_server_are_not_resumed(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The error of such a job is true: from the start on no row is deleted that nobody asks for."""
+        self.prepared(house)
+        jobs = JobsService(house.catalog, house.engine)
+        deletions = Deletions(house.datasources, jobs, OperationsLog(None))
+        access = Access(house.workspace, TokenRecord("x", house.workspace.id, "x", "x", [{"type": "ADMIN"}]))
+        table = Table(house.workspace.database, "sales").sql
+
+        def die(*_: object) -> None:
+            raise Killed
+
+        house.engine.execute(f"SYSTEM STOP MERGES {table}")
+        with monkeypatch.context() as patch:
+            patch.setattr(deletions, "_parts_left", die)
+            dead = deletions.start_deletion(access, "sales", "id = 1")
+            assert jobs.wait(dead.id, 20)
+        house.engine.execute(f"DELETE FROM {table} WHERE id = 2 SETTINGS lightweight_deletes_sync = 0")
+        unfinished = (
+            f"SELECT count() FROM system.mutations WHERE database = '{house.workspace.database}' AND NOT is_done"
+        )
+        assert house.engine.rows(unfinished) == [[2]]
+        house.start()
+        assert house.engine.rows(unfinished) == [[0]]
+        failed = jobs.get(house.workspace, dead.id)
+        assert failed.status == "error"
+        assert "start it again" in failed.error
+        house.engine.execute(f"SYSTEM START MERGES {table}")
+        # The engine does mutations in their order.
+        job = deletions.start_deletion(access, "sales", "id = 3")
+        assert jobs.wait(job.id, 20)
+        assert jobs.get(house.workspace, job.id).status == "done"
+        assert house.engine.rows(f"SELECT id FROM {table} ORDER BY id") == [[1], [2]]
+
+    def test_other_mutations_of_a_dead_server_are_finished(self, house: House) -> None:
+        """The engine needs them: the definition of the table has changed already."""
+        self.prepared(house)
+        table = Table(house.workspace.database, "sales").sql
+        house.engine.execute(f"ALTER TABLE {table} ADD COLUMN x Int8 DEFAULT 3")
+        house.engine.execute(f"INSERT INTO {table} VALUES (4, 5)")
+        house.engine.execute(f"SYSTEM STOP MERGES {table}")
+        house.engine.execute(f"ALTER TABLE {table} MODIFY COLUMN x String SETTINGS alter_sync = 0")
+        house.start()
+        house.engine.execute(f"SYSTEM START MERGES {table}")
+        house.engine.execute(f"ALTER TABLE {table} DELETE WHERE id = 1 SETTINGS mutations_sync = 2")
+        assert house.engine.rows(f"SELECT id, x FROM {table} ORDER BY id") == [[2, "3"], [3, "3"], [4, "5"]]
+
+
+#: Begins to delete every row of a Data Source, a second for each, and dies.
+DIES_WHILE_DELETING = """
+import os, signal, sys
+from pathlib import Path
+from tinymagic.local.engine import Engine
+
+engine = Engine(Path(sys.argv[1]))
+[[database]] = engine.rows("SELECT database FROM system.tables WHERE name = 'v' AND startsWith(database, 'w_')")
+engine.execute(f"ALTER TABLE {database}.v DELETE WHERE sleepEachRow(1) = 0 SETTINGS mutations_sync = 0")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_deletion_under_way_is_ended(folder: Path) -> None:
+    """When the server answers, no part is being rewritten any more: the rows that it lists stay."""
+    count = 20
+    client = Client(folder)
+    url = f"{client.server.host}/v0/datasources"
+    # In partitions of their own, so that each row is a part and takes its second.
+    parameters = {"name": "v", "schema": "v Int32", "engine_partition_key": "v"}
+    assert requests.post(url, params=parameters, headers=client.headers, timeout=60).status_code == 200
+    data = b"".join(b"%d\n" % each for each in range(count))
+    parameters = {"name": "v", "mode": "append"}
+    assert requests.post(url, params=parameters, data=data, headers=client.headers, timeout=60).status_code == 200
+    local.stop(folder)
+    arguments = [sys.executable, "-c", DIES_WHILE_DELETING, str(folder / "clickhouse")]
+    assert subprocess.run(arguments, check=False, timeout=60).returncode == -signal.SIGKILL
+    client = Client(folder)
+    url = f"{client.server.host}/v0/datasources/v"
+    for _ in range(2):
+        shown = requests.get(url, headers=client.headers, timeout=60).json()["statistics"]["row_count"]
+        time.sleep(2.5)
+        assert client.rows("SELECT count() FROM v") == [[shown]]
+    # Some may have gone before they could be kept.
+    assert count / 2 <= shown <= count
 
 
 ROUND_ROWS = 50

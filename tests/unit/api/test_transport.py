@@ -16,6 +16,7 @@ import pytest
 
 from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import (
+    CLASS_OF_STATUS,
     ApiError,
     BadReply,
     Cancelled,
@@ -26,9 +27,11 @@ from tinymagic.api.errors import (
     Timeout,
     TinybirdError,
 )
+from tinymagic.api.failures import ADVICE
 from tinymagic.api.request import Request, SizedReader, form_body
 from tinymagic.api.retries import PASSING_STATUSES, Patience
-from tinymagic.api.transport import Transport, gunzipped
+from tinymagic.api.streams import gunzipped
+from tinymagic.api.transport import Transport
 
 READ = Request("GET", "/v0/x")
 READING_POST = Request("POST", "/v0/x", body=lambda: b"q=1", effect="read")
@@ -209,6 +212,45 @@ class TestRetries:
                 transport.send(READ)
             thread.join()
         assert (received, caught.value.sent) == ([], False)
+
+
+#: errors-and-limits.md section 2.
+SUCCESSES = [200, 201, 202, 204, 205, 304]
+ERRORS = [400, 401, 403, 404, 405, 408, 409, 411, 413, 414, 415, 422, 429, 500, 502, 503, 504, 598, 599]
+
+
+class TestStatuses:
+    """Each status of the contract is a reply, or an error of its own class that says what to do next."""
+
+    @pytest.mark.parametrize("status", SUCCESSES)
+    def test_successes_are_replies(self, server, transport, status):
+        server.on("/v0/x", server.Answer(status, b""))
+        reply = transport.send(WRITE)
+        assert (reply.status, reply.json_object()) == (status, {})
+
+    @pytest.mark.parametrize("status", ERRORS)
+    def test_errors_have_a_class_and_advice(self, server, transport, status):
+        server.on("/v0/x", server.answer({"error": "because of this"}, status))
+        with pytest.raises(CLASS_OF_STATUS[status]) as caught:
+            transport.send(WRITE)
+        error = caught.value
+        assert type(error) is not ApiError
+        assert type(error).__doc__.strip()
+        assert str(error) == f"POST /v0/x answered {status}: because of this. {ADVICE[status]}"
+        assert ADVICE[status].endswith(".")
+
+    def test_none_is_missing(self):
+        assert sorted(ADVICE) == sorted(CLASS_OF_STATUS) == ERRORS
+
+    @pytest.mark.parametrize(
+        ("status", "asked", "text"),
+        [(429, "300", "Try again in 5 min."), (503, "90", "Try again in 90 s."), (429, "7200", "Try again in 2 h.")],
+    )
+    def test_the_service_says_when(self, server, transport, waits, status, asked, text):
+        server.on("/v0/x", server.answer({"error": "busy"}, status, **{"Retry-After": asked}))
+        with pytest.raises(ApiError, match=text):
+            transport.send(READ)
+        assert waits == []
 
 
 class TestTimeouts:

@@ -56,7 +56,8 @@ async def body_parameters(
     Args:
         request: whose body nobody has read.
         raw: name of the parameter that a body is the value of when it is neither JSON nor a form with one of the
-            fields *raw* and ``name``. ``curl --data "SELECT 1"`` sends bare SQL with the content type of a form.
+            fields *raw* and ``name``, nor one with nothing but names of fields, as ``position=0``. ``curl --data
+            "SELECT 1"`` sends bare SQL with the content type of a form.
         documentation: page that errors point to.
 
     Raises:
@@ -82,9 +83,14 @@ async def body_parameters(
         if not raw:
             raise
         form = []
-    if raw and not any(name in (raw, "name") for name, _ in form):
+    if raw and not any(name in (raw, "name") for name, _ in form) and not _is_form(text, form):
         return [(raw, text)]
     return list(form)
+
+
+def _is_form(text: str, form: list[tuple[str, str]]) -> bool:
+    """Say whether a body can be nothing but a form: a SELECT has more than words in front of its first ``=``."""
+    return "=" in text and all(name.isidentifier() for name, _ in form)
 
 
 def form_pairs(text: str, *, documentation: str | None = None) -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ from tinymagic.local.sql.expressions import Expressions
 from tinymagic.local.tables.definition import MOST_NAME_CHARACTERS, TableDefinition, table_name_problem
 from tinymagic.local.tables.schema import parse_schema, print_schema
 from tinymagic.local.tables.sizes import table_sizes
+from tinymagic.local.tables.unfinished_deletions import end_unfinished_deletions
 from tinymagic.local.views.datasource import datafile, describe, pick
 from tinymagic.names import QUARANTINE_SUFFIX, name_problem, near_hint, valid_name
 
@@ -115,6 +116,11 @@ class DataSourcesService:
 
     def repair(self) -> None:
         """Make catalogue and tables agree after a crash; call it when no request runs."""
+        try:
+            # First of all: the other steps look at the parts of tables.
+            end_unfinished_deletions(self.engine)
+        except EngineError:  # As below: the server must start.
+            logger.exception("Deletions that the last server had begun cannot be ended.")
         self.loader.prepare()
         for workspace in self.catalog.workspaces():
             for record in self.catalog.datasources(workspace.id):

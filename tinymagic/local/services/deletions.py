@@ -30,7 +30,7 @@ _POLL_S = 0.05
 
 _PROJECTION_MODES = ("throw", "drop", "rebuild")
 
-_DELETION_GOES_ON = "The engine goes on deleting the rows; look whether they are gone before starting it again."
+_SOME_ARE_GONE = "Some of the rows may be deleted already, and no more of them will be; start it again for the others."
 
 
 class Deletions:
@@ -129,7 +129,7 @@ class Deletions:
             access=access,
             datasource=record,
             details={"datasource": {"id": record.id, "name": record.name}, "delete_condition": condition},
-            internals={WHEN_INTERRUPTED: _DELETION_GOES_ON},
+            internals={WHEN_INTERRUPTED: _SOME_ARE_GONE},
         )
 
     def _delete(self, job: RunningJob, workspace: Workspace, record_id: str, condition: str) -> None:

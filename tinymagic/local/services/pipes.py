@@ -391,6 +391,11 @@ class PipesService:
                 )
             if node.type == "endpoint":
                 return pipe
+            if node.type in _UNDONE:
+                raise BadRequest(
+                    f"The node '{node.name}' cannot be an endpoint, because it is {_UNDONE[node.type]}",
+                    documentation=PIPES_PAGE,
+                )
             without = replace(
                 pipe,
                 nodes=tuple(replace(each, type="standard") if each.type == "endpoint" else each for each in pipe.nodes),

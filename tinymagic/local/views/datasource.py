@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.datafiles.model import DatasourceFile, TokenLine
 from tinymagic.local.datafiles.printing import datasource_text
+from tinymagic.local.deployments.target import CONNECTOR
 from tinymagic.local.tables.schema import Column, parse_schema
 from tinymagic.names import QUARANTINE_SUFFIX
 
@@ -77,6 +78,7 @@ def datafile(record: DataSourceRecord, *, tokens: Sequence[tuple[str, str]] = ()
         description=record.description,
         tokens=tuple(TokenLine(name, right) for name, right in tokens),
         tags=tuple(tags),
+        settings={key: str(value) for key, value in record.settings.get(CONNECTOR, {}).items()},
     )
     return datasource_text(file, quoted=True)
 

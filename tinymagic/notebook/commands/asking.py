@@ -5,12 +5,13 @@ from __future__ import annotations
 from tinymagic.notebook.problems import CellProblem
 
 
-def confirm(question: str, *, yes: bool) -> bool:
-    """Ask before something is deleted.
+def confirm(question: str, *, yes: bool, otherwise: str = "Nothing was deleted.") -> bool:
+    """Ask before something is deleted or changed for good.
 
     Args:
         question: ends in a question mark.
         yes: whether the answer was given with ``--yes``.
+        otherwise: what is said when the answer is no.
 
     Returns:
         Whether to go on; when not, that was said.
@@ -27,7 +28,7 @@ def confirm(question: str, *, yes: bool) -> bool:
         raise CellProblem(f"{question} Nobody can be asked here: add --yes to go on.") from None
     if answer.strip().lower() in ("y", "yes"):
         return True
-    print("Nothing was deleted.")
+    print(otherwise)
     return False
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinymagic import profiles as saved_logins
-from tinymagic.errors import ConfigurationError, Forbidden, TinybirdError
+from tinymagic.errors import ApiError, ConfigurationError, Forbidden, TinybirdError
 from tinymagic.notebook.commands.asking import ask_secret
-from tinymagic.notebook.display import visible
+from tinymagic.notebook.commands.token_facts import check_not_expired, token_text
+from tinymagic.notebook.display import count_of, visible
 from tinymagic.regions import REGIONS, find_region, region_of_host, region_of_token
 
 if TYPE_CHECKING:
@@ -15,15 +16,17 @@ if TYPE_CHECKING:
 
     from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.extension import Notebook
+    from tinymagic.notebook.session import Session
     from tinymagic.notebook.tinybird import Call
 
 
 def status(notebook: Notebook) -> None:
-    """Show what the session is connected to; what is missing is said, and is no failure."""
+    """Show what the session is connected to, and what runs; what is missing is said, and is no failure."""
     from tinymagic import local
 
     try:
-        _print_card(_facts(notebook.session.workspace()))
+        workspace = notebook.session.workspace()
+        _print_card({**_facts(workspace), "Token": token_text(workspace), "Jobs": _jobs(workspace)})
     except TinybirdError as error:
         print(visible(str(error)))
     others = [server.host for server in local.running()]
@@ -33,17 +36,46 @@ def status(notebook: Notebook) -> None:
 
 
 def info(call: Call) -> None:
-    """Show everything that is known of the connection."""
-    workspace = call.notebook.session.workspace()
+    """Show everything that is known of the connection, and which settings were not used."""
+    session = call.notebook.session
+    workspace = session.workspace()
     described = workspace.info()
     _print_card(
         {
             **_facts(workspace, described),
+            "Token": token_text(workspace),
             "Workspace id": described.id,
+            "Branch of": described.main or "",
             "Scope": described.scope,
             "Profile": workspace.profile or "",
         }
     )
+    for line in unused_settings(session):
+        print(visible(line))
+
+
+def unused_settings(session: Session) -> list[str]:
+    """Say of each source of settings that does not count, what it has and why it does not count; no token is shown."""
+    chosen = session.chosen is not None
+    lines = []
+    for each in session.settings():
+        if each.problem:
+            lines.append(f"Cannot be read: {each.problem}")
+        elif chosen or not each.used:
+            what = " and ".join(["a token"] * each.has_token + [f"the host {each.host}"] * bool(each.host))
+            why = "this session has chosen otherwise" if chosen else "something above it counts"
+            lines.append(f"Not used:     {each.source} ({what}): {why}")
+    return lines
+
+
+def _jobs(workspace: Workspace) -> str:
+    """Say which jobs wait or run; nothing when the token may not see them."""
+    try:
+        found = [each for each in workspace.jobs.list() if each.status in ("waiting", "working")]
+    except ApiError:
+        return ""
+    kinds = ", ".join(sorted({each.kind for each in found}))
+    return f"{count_of(len(found), 'job')} waiting or running ({kinds}): %tinybird job ls" if found else "none running"
 
 
 def _facts(workspace: Workspace, described: Any = None) -> dict[str, str]:
@@ -85,6 +117,7 @@ def login(call: Call) -> None:
         return
     _check_region(token, host, region)
     workspace = notebook.session.connect(token=token, host=host, region=region)
+    check_not_expired(workspace.own_token)
     described = _described(workspace, token)
     name = options.get("profile") or described.name or "default"
     saved = saved_logins.save_profile(name, workspace.host, token, workspace=described.name)

@@ -7,16 +7,28 @@ from __future__ import annotations
 
 from tinymagic.notebook.tree.command import Command, Noun
 from tinymagic.notebook.tree.connection import CONNECTION
+from tinymagic.notebook.tree.copy import COPY
 from tinymagic.notebook.tree.datasource import DATASOURCE
 from tinymagic.notebook.tree.local import LOCAL
+from tinymagic.notebook.tree.materialization import MATERIALIZATION
+from tinymagic.notebook.tree.outside import OUTSIDE
+from tinymagic.notebook.tree.pipe import PIPE
+from tinymagic.notebook.tree.project import PROJECT
+from tinymagic.notebook.tree.sink import SINK
 
 __all__ = ["COMMANDS", "NOUNS", "Command", "Noun", "commands_of", "noun_named", "words_at"]
 
-#: In the order of help; the first one holds the commands without a noun.
+#: In the order of help; the first ones hold the commands without a noun.
 _ALL = (
     CONNECTION,
+    PROJECT,
     LOCAL,
     DATASOURCE,
+    PIPE,
+    MATERIALIZATION,
+    COPY,
+    SINK,
+    OUTSIDE,
 )
 
 #: Nouns by name.
@@ -32,9 +44,13 @@ def noun_named(word: str) -> Noun | None:
 
 def commands_of(noun: str | None) -> list[Command]:
     """Return the commands of a noun; those without a noun for ``None``."""
-    return list(CONNECTION.commands if noun is None else NOUNS[noun].commands)
+    return [command for each in _ALL if each.name == (noun or "") for command in each.commands]
 
 
 def words_at(noun: str | None) -> list[str]:
     """Return the words that may follow: verbs of a noun, or everything at the beginning."""
-    return [command.words[-1] for command in commands_of(noun)] + ([] if noun else list(NOUNS))
+    if noun is None:
+        single = [command.words[0] for command in COMMANDS if len(command.words) == 1]
+        return list(dict.fromkeys([*single, *NOUNS]))
+    verbs = (command.words[1] for command in NOUNS[noun].commands if len(command.words) > 1)
+    return list(dict.fromkeys(verbs))

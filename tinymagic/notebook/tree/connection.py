@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinymagic.notebook.options import Option
-from tinymagic.notebook.tree.command import Command, Noun
+from tinymagic.notebook.tree.command import YES, Command, Noun
 
 CONNECTION = Noun(
     "",
@@ -28,6 +28,36 @@ CONNECTION = Noun(
         Command(("profiles",), "the saved logins", "connection:profiles"),
         Command(("use",), "use a saved login", "connection:use", ("PROFILE",)),
         Command(("regions",), "the regions and their hosts", "connection:regions"),
+        Command(
+            ("doctor",),
+            "check everything between you and your rows, or look for tokens in files",
+            "doctor:doctor",
+            (),
+            (
+                Option(("--scan",), "look for tokens in a notebook, or in all files of a folder", "NOTEBOOK|FOLDER"),
+                Option(("--fix",), "with --scan: take them out, and keep the files as they were beside"),
+                YES,
+            ),
+            "It changes nothing, here or at the service; --fix asks first. What is found is never shown, only where.",
+        ),
+        Command(
+            ("usage",),
+            "requests, rows and bytes read by day, Pipe and token",
+            "usage:usage",
+            (),
+            (Option(("--days",), "so many days, today included; default 7", "N", "count"),),
+            "Read from tinybird.pipe_stats_rt, which the service fills some seconds later.",
+        ),
+        Command(("why",), "the last failure with the service's whole reply, without tokens", "usage:why"),
+        Command(
+            ("fmt",),
+            "print SQL in good order",
+            "usage:fmt",
+            ("SQL|NAME...",),
+            (),
+            "NAME is a notebook variable that holds SQL. The service formats it.",
+            {"SQL|NAME": "name"},
+        ),
         Command(("version",), "the version of tinymagic", "connection:version"),
     ),
 )

@@ -29,6 +29,7 @@ LOCAL = Noun(
             "local:sample",
             ("[NAME]",),
             (_FORCE,),
+            completes={"NAME": "sample"},
         ),
     ),
 )

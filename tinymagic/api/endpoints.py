@@ -1,0 +1,326 @@
+"""Calling the endpoints of Pipes, and what is told about them (``pipes.md`` sections 5, 6 and 10)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlencode
+
+from tinymagic.api.endpoint_failures import sql_failure_of
+from tinymagic.api.endpoint_frames import SETTINGS, composed, decoded, described
+from tinymagic.api.errors import InvalidInput, QueryError
+from tinymagic.api.parameters import checked_unicode, request_parameters
+from tinymagic.api.pipe_results import EndpointReply, Explanation
+from tinymagic.api.query import FormatChoice, statistics_of
+from tinymagic.api.replacing import replacing
+from tinymagic.api.request import FORM_TYPE, Request, form_body, pairs_of
+from tinymagic.api.resource import Resource, path
+from tinymagic.api.statement import TYPES_COLUMN
+from tinymagic.api.upload import parquet_is_available
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.errors import TinybirdError
+    from tinymagic.api.progress import OnProgress
+    from tinymagic.api.replies import Reply
+
+#: Extensions of an endpoint's URL (``pipes.md`` section 6.2).
+EndpointFormat: TypeAlias = Literal["json", "csv", "csvwithnames", "ndjson", "parquet", "prometheus"]
+ENDPOINT_FORMATS: tuple[str, ...] = ("json", "csv", "csvwithnames", "ndjson", "parquet", "prometheus")
+
+#: A longer URL is not asked for with GET: the parameters then travel as a form (``pipes.md`` section 6.1).
+LONGEST_URL = 4096
+
+
+class Endpoints(Resource):
+    """The part of `tinymagic.api.pipes.Pipes` that calls endpoints.
+
+    In every method *pipe* is a name or an id, and *params* are values for the template, see
+    `tinymagic.api.parameters`: ``None`` as a value means that the template's default is used.
+    """
+
+    def call(
+        self,
+        pipe: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        q: str | None = None,
+        format: EndpointFormat = "json",  # noqa: A002 - what the API calls it
+        timeout_s: float | None = None,
+        cancellation: Cancellation | None = None,
+        **url_options: str | int | None,
+    ) -> EndpointReply:
+        """Call an endpoint and return the reply as it is.
+
+        Args:
+            pipe: name or id.
+            params: for the template.
+            q: SQL over the rows, which ``_`` stands for: ``SELECT count() FROM _``.
+            format: ``json``, ``csv`` (with a header), ``csvwithnames``, ``ndjson``, ``parquet`` or ``prometheus``. The
+                last wants the columns ``name`` and ``value``.
+            timeout_s: seconds for the whole reply; ``None``: the Workspace's.
+            cancellation: ends the call from another thread.
+            **url_options: parameters of the API itself, for instance ``output_format_json_quote_64bit_integers=1``.
+
+        Raises:
+            NotFound: there is no such Pipe, or it is not published.
+            Forbidden: the token may not read it.
+            BadRequest: a parameter is missing or has no such type, or the template refuses.
+            QueryError: the SQL failed; `QueryTimeout` when it took too long.
+            ApiError: with the status and the words that a template gives with ``custom_error``.
+        """
+        checked = _checked_format(format)
+        options = {name: str(value) for name, value in url_options.items() if value is not None}
+        sent = {**_asked(params, q), **options}
+        reply = self._call(pipe, checked, sent, q, timeout_s=timeout_s, cancellation=cancellation)
+        return EndpointReply(
+            body=reply.body,
+            content_type=reply.content_type,
+            statistics=statistics_of(reply),
+            request_id=reply.request_id,
+            wall_s=reply.wall_s,
+            headers=reply.headers,
+            bytes_received=reply.bytes_received,
+        )
+
+    def data(
+        self,
+        pipe: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        q: str | None = None,
+        format: FormatChoice = "auto",  # noqa: A002 - as in Workspace.sql
+        limit: int | None = None,
+        timeout_s: float | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> pd.DataFrame:
+        """Call an endpoint and return its rows as a DataFrame with exact dtypes.
+
+        Args:
+            pipe: name or id.
+            params: for the template.
+            q: SQL over the rows, which ``_`` stands for.
+            format: how the rows travel; the frame is the same. ``auto`` is ``json``, whose reply tells types and
+                statistics; ``parquet`` (needs pyarrow) is smaller for many rows, and wraps *q* to learn the types.
+            limit: keep at most so many rows.
+            timeout_s: seconds for the whole reply; ``None``: the Workspace's.
+            cancellation: ends the call from another thread.
+
+        Returns:
+            The frame; ``attrs["tinybird"]`` is as `Workspace.sql` gives it, and has the name of the Pipe as ``pipe``.
+
+        Raises:
+            TinybirdError: as for `call`.
+        """
+        if format not in ("auto", "json", "parquet"):
+            raise InvalidInput(f"format is 'auto', 'parquet' or 'json', not {format!r}.")
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise InvalidInput(f"limit is a whole number of rows from 0 up, not {limit!r}.")
+        options: dict[str, Any] = {"timeout_s": timeout_s, "cancellation": cancellation}
+        if format == "parquet":
+            if not parquet_is_available():
+                raise InvalidInput(
+                    "format='parquet' needs pyarrow: pip install 'tinymagic[fast]', or use format='json'."
+                )
+            try:
+                return self._parquet_frame(pipe, params, q, limit, options)
+            except QueryError as error:
+                # A type that Parquet has no form for fails only here; any other error comes again.
+                if error.status != 400:
+                    raise
+        return self._json_frame(pipe, params, q, limit, options)
+
+    def stream_to(
+        self,
+        pipe: str,
+        target: str | os.PathLike[str],
+        *,
+        params: Mapping[str, object] | None = None,
+        q: str | None = None,
+        format: EndpointFormat | None = None,  # noqa: A002 - what the API calls it
+        on_progress: OnProgress | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> int:
+        """Write the rows of an endpoint to a file, in constant memory.
+
+        Args:
+            pipe: name or id.
+            target: path; it is replaced only when all has arrived.
+            params: for the template.
+            q: SQL over the rows, which ``_`` stands for.
+            format: as for `call`; ``None``: what the ending of *target* names.
+            on_progress: told how many bytes there are so far.
+            cancellation: ends the call from another thread.
+
+        Returns:
+            Bytes written.
+
+        Raises:
+            InvalidInput: neither *format* nor the ending of *target* name a format.
+            OSError: the file cannot be written.
+            TinybirdError: as for `call`; the file is as it was.
+        """
+        chosen = _checked_format(format or format_of_file(str(target)))
+        request = self._request(pipe, chosen, _asked(params, q))
+        with replacing(target) as file:
+            self._transport.download(
+                request,
+                file,
+                on_progress=on_progress,
+                cancellation=cancellation,
+                failure=lambda reply: sql_failure_of(reply, q, redact=self._transport.redact),
+            )
+            return file.tell()
+
+    def url(
+        self,
+        pipe: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        q: str | None = None,
+        format: EndpointFormat = "json",  # noqa: A002 - what the API calls it
+    ) -> str:
+        """Return the address of a call, without a token: it goes into the header ``Authorization: Bearer ...``.
+
+        Example:
+            >>> workspace.pipes.url("top_pages", params={"days": 7})  # doctest: +SKIP
+            'https://api.tinybird.co/v0/pipes/top_pages.json?days=7'
+        """
+        sent = _asked(params, q)
+        return self._transport.host + _address(pipe, _checked_format(format)) + (f"?{urlencode(sent)}" if sent else "")
+
+    def link(
+        self,
+        pipe: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        q: str | None = None,
+        format: EndpointFormat = "json",  # noqa: A002 - what the API calls it
+    ) -> str:
+        """Return the address of a call **with the token of this Workspace in it**, which works in a browser.
+
+        Whoever sees the link can do all that the token may do: connect with a token that may only read this Pipe before
+        you share one. A warning says so.
+
+        Warns:
+            TokenInLink: always.
+        """
+        return self._transport.link(_address(pipe, _checked_format(format)), _asked(params, q))
+
+    def explain(self, pipe: str, *, node: str | None = None, params: Mapping[str, object] | None = None) -> Explanation:
+        """Return the plan of a node.
+
+        Args:
+            pipe: name or id.
+            node: name or id; ``None``: the published node, else the one that the service takes.
+            params: for the template.
+
+        Raises:
+            NotFound: there is no such Pipe or node.
+            BadRequest: a parameter is missing, or the SQL cannot be run.
+        """
+        address = path("/v0/pipes/", pipe, *(("/nodes/", node) if node is not None else ()), "/explain")
+        return Explanation.of(self._ask(self._reading(address, request_parameters(params))).json_object())
+
+    def openapi(self, pipe: str | None = None) -> Mapping[str, Any]:
+        """Return the OpenAPI document of one endpoint, or of all that the token may read.
+
+        Raises:
+            NotFound: there is no such Pipe, or it is not published.
+        """
+        named = () if pipe is None else (pipe, "/")
+        return self._get(path("/v0/pipes/", *named) + "openapi.json")
+
+    # How a call travels
+
+    def _json_frame(
+        self,
+        pipe: str,
+        params: Mapping[str, object] | None,
+        q: str | None,
+        limit: int | None,
+        options: dict[str, Any],
+        *,
+        only_types: bool = False,
+    ) -> pd.DataFrame:
+        from tinymagic.frames.decode import decode_json
+
+        asked_q = composed(q, limit=limit, only_types=only_types)
+        parameters = request_parameters(params)
+        reply = self._call(pipe, "json", {**_asked(params, asked_q), **SETTINGS["JSONCompact"]}, q, **options)
+        found = decoded(reply, lambda: decode_json(reply.body), self._transport.redact)
+        origin: dict[str, Any] = {"pipe": pipe, "host": self._transport.host, "q": asked_q, "parameters": parameters}
+        return described(found, reply, wire_format="JSON", limit=limit, **origin)
+
+    def _parquet_frame(
+        self,
+        pipe: str,
+        params: Mapping[str, object] | None,
+        q: str | None,
+        limit: int | None,
+        options: dict[str, Any],
+    ) -> pd.DataFrame:
+        from tinymagic.frames.decode import decode_parquet
+
+        asked_q = composed(q, limit=limit, wire_format="Parquet")
+        parameters = request_parameters(params)
+        reply = self._call(pipe, "parquet", {**_asked(params, asked_q), **SETTINGS["Parquet"]}, q, **options)
+        redact = self._transport.redact
+        found = decoded(reply, lambda: decode_parquet(reply.body, types_column=TYPES_COLUMN), redact)
+        if found is None:
+            # Without a row nothing tells the types: the same call for no rows, in JSON, does.
+            return self._json_frame(pipe, params, q, limit, options, only_types=True)
+        origin: dict[str, Any] = {"pipe": pipe, "host": self._transport.host, "q": asked_q, "parameters": parameters}
+        return described(found, reply, wire_format="Parquet", limit=limit, **origin)
+
+    def _call(self, pipe: str, extension: str, sent: Mapping[str, str], q: str | None, **options: Any) -> Reply:
+        def failure(reply: Reply) -> TinybirdError:
+            return sql_failure_of(reply, q, redact=self._transport.redact)
+
+        return self._ask(self._request(pipe, extension, sent), failure=failure, **options)
+
+    def _request(self, pipe: str, extension: str, sent: Mapping[str, str]) -> Request:
+        return self._reading(_address(pipe, extension), sent)
+
+    def _reading(self, address: str, sent: Mapping[str, str]) -> Request:
+        """Return a GET, or a POST that reads when the URL would be too long; it may be repeated like a GET."""
+        if len(self._transport.host + address) + 1 + len(urlencode(pairs_of(sent))) <= LONGEST_URL:
+            return Request("GET", address, sent)
+        return Request("POST", address, body=form_body(sent), content_type=FORM_TYPE, effect="read")
+
+
+def _address(pipe: str, extension: str) -> str:
+    return f"{path('/v0/pipes/', pipe)}.{extension}"
+
+
+def _asked(params: Mapping[str, object] | None, q: str | None) -> dict[str, str]:
+    """Return the parameters of a call as texts."""
+    sent = request_parameters(params)
+    return sent if q is None else {**sent, "q": checked_unicode(q, "q")}
+
+
+def _checked_format(name: str) -> str:
+    if name not in ENDPOINT_FORMATS:
+        raise InvalidInput(f"The format of an endpoint is one of {', '.join(ENDPOINT_FORMATS)}; not {name!r}.")
+    return name
+
+
+def format_of_file(name: str) -> str:
+    """Return the format that the ending of a file names.
+
+    Raises:
+        InvalidInput: it names none.
+
+    Example:
+        >>> format_of_file("rows.jsonl")
+        'ndjson'
+    """
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    found = {"jsonl": "ndjson", "pq": "parquet", "prom": "prometheus"}.get(ending, ending)
+    if found not in ENDPOINT_FORMATS:
+        raise InvalidInput(f"The ending of {name!r} names no format: give one of {', '.join(ENDPOINT_FORMATS)}.")
+    return found

@@ -1,0 +1,360 @@
+"""Files of lines (CSV, NDJSON) cut between records, and Parquet files cut between rows; all in constant memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import time
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, cast
+
+from tinymagic.api.errors import InvalidInput, PayloadTooLarge
+from tinymagic.api.ingest.pieces import Piece, Pieces, Source
+from tinymagic.api.upload import Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tinymagic.api.upload import FileFormat
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+#: Rows that were not sent are counted only as long as this: an interrupt is not to wait for a file of 30 GB.
+_LONGEST_COUNT_S = 5.0
+
+
+@dataclass(frozen=True)
+class LineFile:
+    """A file of records, each ended by a line end outside of quotes.
+
+    Attributes:
+        path: of the file, or ``None``.
+        content: of one in memory.
+        file_format: ``csv`` or ``ndjson``.
+        stamp: size and time of the file: it must not change between two readings.
+    """
+
+    file_format: FileFormat
+    path: Path | None = None
+    content: bytes = b""
+    stamp: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def at(cls, path: Path, file_format: FileFormat) -> LineFile:
+        """Take note of the file at *path*."""
+        return cls(file_format, path, stamp=_stamp(path))
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.path.name if self.path is not None else f"data.{self.file_format}"
+
+    def open(self, offset: int = 0) -> IO[bytes]:
+        """Open it decompressed, at *offset* of what comes out.
+
+        Raises:
+            InvalidInput: it has changed since it was first looked at, or is gone.
+        """
+        if self.path is None:
+            plain: IO[bytes] = io.BytesIO(self.content)
+        else:
+            if _stamp(self.path) != self.stamp:
+                raise InvalidInput(
+                    f"The file {str(self.path)!r} has changed or gone since its first rows were sent: which of its "
+                    "rows are left cannot be told any more."
+                )
+            plain = self.path.open("rb")
+        start = plain.read(2)
+        plain.seek(0)
+        file = cast("IO[bytes]", gzip.GzipFile(fileobj=plain)) if start == _GZIP_MAGIC else plain
+        if offset:
+            file.seek(offset)
+        return file
+
+    def records(self, offset: int, most_bytes: int) -> Iterator[tuple[bytes, bool]]:
+        """Give the lines from *offset* on, and with each whether a record ends with it.
+
+        Raises:
+            PayloadTooLarge: a line is longer than *most_bytes*.
+            InvalidInput: the file cannot be read, or its gzip data is damaged.
+        """
+        inside = False
+        with self.open(offset) as file:
+            try:
+                while line := file.readline(most_bytes + 1):
+                    if len(line) > most_bytes:
+                        raise PayloadTooLarge(
+                            f"{self.name!r} has a line of more than {most_bytes / 1e6:,.1f} MB, which goes into no "
+                            "request."
+                        )
+                    if self.file_format == "csv":
+                        inside ^= bool(line.count(b'"') & 1)
+                    yield line, not inside
+            except (OSError, EOFError) as error:
+                raise InvalidInput(f"The file {self.name!r} cannot be read: {error}.") from None
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (-1, -1)
+    return (found.st_size, found.st_mtime_ns)
+
+
+def count_rows(file: LineFile, *, header: bool = False, offset: int = 0) -> int | None:
+    """Count the records that are not blank; ``None`` when that takes longer than a few seconds or cannot be done."""
+    late = time.monotonic() + _LONGEST_COUNT_S
+    rows, seen, some = 0, 0, False
+    try:
+        for line, ends in file.records(offset, 1 << 30):
+            seen += 1
+            some = some or not line.isspace()
+            if ends:
+                rows, some = rows + some, False
+            if not seen % 65_536 and time.monotonic() > late:
+                return None
+    except (InvalidInput, PayloadTooLarge):
+        return None
+    return max(0, rows + some - header)
+
+
+class Lines(Source):
+    """The records of a file from *offset* on, in pieces of whole records.
+
+    Args:
+        file: the file.
+        most_bytes: of a piece, the header included.
+        most_rows: of a piece.
+        header: the line with the names of the columns, which every piece of a CSV file begins with.
+        offset: where the first record begins, in the decompressed data.
+        first_row: its place among the rows in.
+    """
+
+    def __init__(
+        self,
+        file: LineFile,
+        *,
+        most_bytes: int,
+        most_rows: int | None = None,
+        header: bytes = b"",
+        offset: int = 0,
+        first_row: int = 0,
+    ) -> None:
+        self._file = file
+        self._most_bytes = most_bytes
+        self._most_rows = most_rows
+        self._header = header
+        self._offset = offset
+        self._first_row = first_row
+        self._offsets: dict[int, int] = {first_row: offset}
+
+    def pieces(self) -> Iterator[Piece]:
+        """Read on, and give a piece each time one is full."""
+        row, start = self._first_row, self._offset
+        rows, size = 0, len(self._header)
+        lines: list[bytes] = []
+        record: list[bytes] = []
+        for line, ends in self._file.records(start, self._most_bytes):
+            record.append(line)
+            if not ends:
+                if sum(map(len, record)) > self._most_bytes:
+                    raise PayloadTooLarge(
+                        f"{self._file.name!r}: the record that begins in row {row + rows} does not end within "
+                        f"{self._most_bytes / 1e6:,.1f} MB. Is a quotation mark not closed?"
+                    )
+                continue
+            length = sum(map(len, record))
+            blank = length <= 2 and not b"".join(record).strip()
+            if rows and (size + length > self._most_bytes or (self._most_rows is not None and rows >= self._most_rows)):
+                yield self._piece(row, rows, start, lines)
+                row, start = row + rows, start + size - len(self._header)
+                rows, size, lines = 0, len(self._header), []
+                self._offsets[row] = start
+            lines += record
+            rows, size, record = rows + (not blank), size + length, []
+        lines += record
+        rows += any(not line.isspace() for line in record)
+        if rows:
+            yield self._piece(row, rows, start, lines)
+            self._offsets[row + rows] = start + sum(map(len, lines))
+
+    def _piece(self, row: int, rows: int, start: int, lines: list[bytes]) -> Piece:
+        content = self._header + b"".join(lines)
+        size = len(content) - len(self._header)
+        name = f"data.{self._file.file_format}"
+        upload = Upload(self._file.file_format, name, len(content), lambda: io.BytesIO(content))
+
+        def again() -> Upload:
+            with self._file.open(start) as file:
+                same = self._header + file.read(size)
+            return replace(upload, open=lambda: io.BytesIO(same))
+
+        def cut(first: int, last: int) -> Upload:
+            part = Lines(self._file, most_bytes=1 << 40, header=self._header, offset=start, first_row=0)
+            kept = self._header + part.between(first, last)
+            return Upload(self._file.file_format, name, len(kept), lambda: io.BytesIO(kept))
+
+        return Piece(row, rows, upload, again=again, cut=cut)
+
+    def between(self, first: int, last: int) -> bytes:
+        """Return the records from *first* to before *last*, counted from the offset."""
+        found: list[bytes] = []
+        row, some = 0, False
+        for line, ends in self._file.records(self._offset, self._most_bytes):
+            if row >= last:
+                break
+            if row >= first:
+                found.append(line)
+            some = some or not line.isspace()
+            if ends:
+                row, some = row + some, False
+        return b"".join(found)
+
+    def rest(self, row: int) -> Source | None:
+        """Return the records from *row* on."""
+        offset = self._offsets.get(row)
+        if offset is None:
+            return None
+        rest = Lines(
+            self._file,
+            most_bytes=self._most_bytes,
+            most_rows=self._most_rows,
+            header=self._header,
+            offset=offset,
+            first_row=row,
+        )
+        return rest if rest.rest_rows() != 0 else None
+
+    def rest_rows(self) -> int | None:
+        """Count the records, if that is quick."""
+        return count_rows(self._file, offset=self._offset)
+
+    def rest_bytes(self) -> int:
+        """Return how long the rest of a plain file is."""
+        size = self._file.stamp[0] if self._file.path is not None else len(self._file.content)
+        return max(0, size - self._offset)
+
+
+def whole(upload: Upload, count: Callable[[], int | None]) -> Pieces:
+    """Return the one piece of a file that travels as it is; its rows are counted when the service does not tell."""
+    return Pieces([Piece(0, None, upload, count=count)])
+
+
+def parquet_rows(upload: Upload) -> int | None:
+    """Read from a Parquet file how many rows it has; ``None`` without pyarrow, or when it cannot be read."""
+    from tinymagic.api.upload import parquet_is_available
+
+    if not parquet_is_available():
+        return None
+    from pyarrow import ArrowException, parquet
+
+    try:
+        with upload.open() as file:
+            rows: int = parquet.ParquetFile(file).metadata.num_rows
+    except (ArrowException, OSError):
+        return None
+    return rows
+
+
+class ParquetParts(Source):
+    """The rows of a Parquet file that is too big for one request, as smaller Parquet files.
+
+    Args:
+        path: of the file.
+        most_bytes: of a piece.
+        start: first row.
+    """
+
+    def __init__(self, path: Path, *, most_bytes: int, start: int = 0) -> None:
+        from pyarrow import parquet
+
+        self._path = path
+        self._most_bytes = most_bytes
+        self._start = start
+        with parquet.ParquetFile(path) as file:
+            self._rows: int = file.metadata.num_rows
+        self._stamp = _stamp(path)
+        # Groups of rows may be as large as the file: batches are smaller.
+        share = most_bytes / max(1, os.path.getsize(path))
+        self._batch_rows = max(1, int(self._rows * share * 0.6))
+
+    def pieces(self) -> Iterator[Piece]:
+        """Read on, and give a piece for each so many rows."""
+        row = self._start
+        for table in self._tables(row):
+            yield from self._of_table(table, row)
+            row += table.num_rows  # type: ignore[attr-defined]
+
+    def _tables(self, start: int) -> Iterator[object]:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        if _stamp(self._path) != self._stamp:
+            raise InvalidInput(f"The file {str(self._path)!r} has changed since its first rows were sent.")
+        row, held, size = 0, [], 0
+        with parquet.ParquetFile(self._path) as file:
+            for batch in file.iter_batches(batch_size=min(self._batch_rows, 65_536)):
+                skipped = min(max(0, start - row), batch.num_rows)
+                row += batch.num_rows
+                part = batch.slice(skipped)
+                while part.num_rows:
+                    taken = part.slice(0, self._batch_rows - size)
+                    held.append(taken)
+                    size += taken.num_rows
+                    part = part.slice(taken.num_rows)
+                    if size == self._batch_rows:
+                        yield pa.Table.from_batches(held)
+                        held, size = [], 0
+        if held:
+            yield pa.Table.from_batches(held)
+
+    def _of_table(self, table: object, row: int) -> Iterator[Piece]:
+        from tinymagic.frames.tables import row_count
+
+        rows, content = row_count(table), _parquet(table)
+        if len(content) > self._most_bytes and rows > 1:
+            middle = rows // 2
+            yield from self._of_table(table.slice(0, middle), row)  # type: ignore[attr-defined]
+            yield from self._of_table(table.slice(middle), row + middle)  # type: ignore[attr-defined]
+            return
+        upload = _upload(content)
+        yield Piece(row, rows, upload, again=lambda: self._again(row, rows))
+
+    def _again(self, row: int, rows: int) -> Upload:
+        import pyarrow as pa
+
+        found: list[object] = []
+        left = rows
+        for table in self._tables(row):
+            found.append(table.slice(0, left))  # type: ignore[attr-defined]
+            left -= found[-1].num_rows  # type: ignore[attr-defined]
+            if not left:
+                break
+        return _upload(_parquet(pa.concat_tables(found)))
+
+    def rest(self, row: int) -> Source | None:
+        """Return the rows from *row* on."""
+        return ParquetParts(self._path, most_bytes=self._most_bytes, start=row) if row < self._rows else None
+
+    def rest_rows(self) -> int | None:
+        """Return how many rows there are."""
+        return self._rows - self._start
+
+    def rest_bytes(self) -> int:
+        """Return about how long their part of the file is."""
+        return int(self._stamp[0] * (self._rows - self._start) / max(1, self._rows))
+
+
+def _parquet(table: object) -> bytes:
+    from pyarrow import parquet
+
+    body = io.BytesIO()
+    parquet.write_table(table, body)
+    return body.getvalue()
+
+
+def _upload(content: bytes) -> Upload:
+    return Upload("parquet", "data.parquet", len(content), lambda: io.BytesIO(content))

@@ -1,0 +1,49 @@
+"""What a command says about a job that it has started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinymagic.notebook.commands.waiting import wait_for
+from tinymagic.notebook.display import visible
+
+if TYPE_CHECKING:
+    from tinymagic.api.jobs import Job
+    from tinymagic.notebook.tinybird import Call
+
+
+def say_started(call: Call, job: Job, what: str) -> None:
+    """Say which job was started, and with ``--wait`` what became of it.
+
+    Args:
+        call: of the command.
+        job: that was started.
+        what: it does, for the bar.
+
+    Raises:
+        JobFailed: with ``--wait``: it ended with an error, or was cancelled.
+    """
+    name = visible(job.id)
+    if "wait" not in call.options:
+        print(f"Started the job {name}. %tinybird job wait {name} waits for its end.")
+        return
+    done = wait_for(call, job, what)
+    print(f"The job {name} is {visible(done.status)}.{_files(done)}")
+
+
+def _files(job: Job) -> str:
+    """Say which files a sink wrote, where the job tells."""
+    files = job.raw.get("files")
+    names = [visible(str(each)) for each in files] if isinstance(files, list) else []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f" It wrote {', '.join(names[:3])}{more}." if names else ""
+
+
+def schedule_words(cron: str) -> str:
+    """Return a schedule as the client takes it: ``none`` in a command takes it away.
+
+    Example:
+        >>> schedule_words("none"), schedule_words("0 * * * *")
+        ('', '0 * * * *')
+    """
+    return "" if cron.strip().lower() in ("none", "") else cron

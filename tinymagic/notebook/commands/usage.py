@@ -1,0 +1,135 @@
+"""``%tinybird usage``, ``why``, ``fmt``: what it costs, what went wrong, and SQL in good order."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.errors import BadRequest, Forbidden, NotFound, TinybirdError
+from tinymagic.notebook.display import count_of, human_bytes, human_seconds, visible
+from tinymagic.notebook.failures import Failure, last_failure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tinymagic.api.workspace import Workspace
+    from tinymagic.notebook.tinybird import Call
+
+_DAYS = 7
+
+#: Source of the columns: ``workspace.md`` section 6. Requests to the Query API are logged under the name ``query_api``.
+_USAGE_SQL = """
+SELECT toDate(start_datetime) AS day, pipe_name AS pipe, token_name AS token, count() AS requests,
+    countIf(error > 0) AS errors, sum(read_rows) AS rows_read, sum(read_bytes) AS bytes_read
+FROM tinybird.pipe_stats_rt
+WHERE start_datetime >= toStartOfDay(now()) - toIntervalDay({days})
+GROUP BY day, pipe, token
+ORDER BY day DESC, requests DESC, pipe, token
+"""
+
+#: Plan -> requests a day to endpoints and the Query API (``errors-and-limits.md`` section 4).
+_QUERIES_A_DAY = {"free": 1000, "build": 1000}
+
+
+def usage(call: Call) -> pd.DataFrame | None:
+    """Print what was used today, and return requests, rows and bytes read by day, Pipe and token."""
+    days = call.number("days")
+    workspace = call.workspace
+    try:
+        frame = workspace.sql(_USAGE_SQL.format(days=(_DAYS if days is None else max(days, 1)) - 1))
+    except (NotFound, Forbidden, BadRequest) as error:
+        if isinstance(error, Forbidden) and "pipe_stats_rt" not in str(error):
+            raise
+        print(
+            "What was used cannot be told: this Workspace or this token does not read tinybird.pipe_stats_rt, where "
+            f"the service notes requests. It says: {visible(error.message)}"
+        )
+        return None
+    print(visible(_today(workspace, frame)))
+    frame.attrs.pop("tinybird", None)
+    return frame
+
+
+def _today(workspace: Workspace, frame: pd.DataFrame) -> str:
+    """Say what was used on the day of the service's clock, and what the plan allows."""
+    newest = _service_day(workspace)
+    today = frame[frame["day"].astype(str).str[:10] == newest]
+    requests, rows = int(today["requests"].sum()), int(today["rows_read"].sum())
+    said = (
+        f"Today ({newest}, UTC): {count_of(requests, 'request')}, {count_of(rows, 'row')} and "
+        f"{human_bytes(int(today['bytes_read'].sum()))} read."
+    )
+    plan = str(workspace.info().raw.get("plan") or "").lower()
+    limit = next((number for name, number in _QUERIES_A_DAY.items() if name in plan), None)
+    if limit is None:
+        return said if not plan else f"{said} The plan is {plan!r}; its daily limit is not known here."
+    return (
+        f"{said} The plan {plan!r} allows {limit:,} a day in the whole organization: {max(limit - requests, 0):,} left."
+    )
+
+
+def _service_day(workspace: Workspace) -> str:
+    return str(workspace.sql("SELECT toString(toDate(now())) AS day")["day"].iloc[0])
+
+
+# --- why --------------------------------------------------------------------------------------------------------------
+
+#: Headers that tell nothing about an error.
+_DULL_HEADERS = ("connection", "content-length", "keep-alive", "vary", "transfer-encoding")
+
+
+def why(call: Call) -> None:
+    """Print the last failure with the service's reply, word for word but for tokens."""
+    failure = _of_python() or last_failure()
+    if failure is None:
+        print("Nothing has failed in this session.")
+        return
+    print(visible(f"{failure.kind}: {_hidden(call, failure.text)}"))
+    answer = failure.answer
+    if answer is None:
+        print("No reply of the service is known for it: it was found out before one came.")
+        return
+    print(visible(f"{answer.asked} was answered {answer.status} after {human_seconds(answer.wall_s)}:"))
+    for name, value in answer.headers.items():
+        if name not in _DULL_HEADERS:
+            print(visible(f"  {name}: {_hidden(call, value)}"))
+    print()
+    print(visible(_hidden(call, _indented(answer.body))) or "(no body)")
+
+
+def _of_python() -> Failure | None:
+    """Return the failure of a client call in a cell; IPython notes the error of a cell there, also ours."""
+    error = getattr(sys, "last_value", None)
+    if not isinstance(error, TinybirdError) or isinstance(error, ValueError):
+        return None
+    return Failure.of(error)
+
+
+def _hidden(call: Call, text: str) -> str:
+    """Take out tokens once more: the session may have another one by now."""
+    from tinymagic.api.redaction import Secret
+
+    try:
+        return call.workspace.redact(text)
+    except TinybirdError:
+        return Secret("").redact(text)
+
+
+def _indented(body: str) -> str:
+    import json
+
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body
+
+
+# --- fmt --------------------------------------------------------------------------------------------------------------
+
+
+def fmt(call: Call) -> None:
+    """Print SQL in good order; a variable's text when the word is one."""
+    given = call.words[0]
+    value: Any = call.notebook.shell.user_ns.get(given) if given.isidentifier() else None
+    text = value if isinstance(value, str) else given
+    print(visible(call.workspace.query.format_sql(text)))
