@@ -86,6 +86,16 @@ class Transport:
         """Close the pooled connections; the next request opens new ones."""
         self._wire.close()
 
+    def with_token(self, token: str) -> Transport:
+        """Return a transport to the same host with another token, for a few calls that need one: close it after them.
+
+        Raises:
+            ConfigurationError: *token* cannot be put into a header.
+        """
+        return Transport(
+            self.host, token, timeout_s=self.timeout_s, on_wait=self.on_wait, patience=self._patience, pool=1
+        )
+
     @property
     def own_token(self) -> OwnToken:
         """What the token tells about itself; not the token."""

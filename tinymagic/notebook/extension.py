@@ -105,7 +105,6 @@ class Notebook:
         """The display of frames."""
         if self._presenter is None:
             from tinymagic.notebook.display import Presenter
-    from tinymagic.notebook.nodes import NodeStore
 
             self._presenter = Presenter(self.shell)
             self.shell.events.register("post_run_cell", self._on_cell_end)
@@ -146,6 +145,9 @@ class Notebook:
             --timeout S                   seconds to wait for the whole result
             -f, --file FILE               read the SQL from a file
             --profile NAME                use this saved login for this query
+            -S, --save NAME               keep the SQL as a node that later cells and Pipes can read by this name
+            -w, --with A,B                put these saved nodes in front, also when the SQL does not name them
+            -N, --no-execute              with --save: only keep it
 
         ``df.attrs["tinybird"]`` tells what was sent and what came back. A failed query fails the cell, with one of
         ``tinymagic.errors``. ``%tinybird --help`` is about everything else.

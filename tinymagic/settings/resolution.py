@@ -18,6 +18,7 @@ particular. Nothing here sends a request, and the value of a token shows nowhere
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -221,16 +222,18 @@ def survey(
     """Read all sources, also those that another one hides, in their order; arguments as `resolve`. Nothing fails."""
     surroundings = os.environ if environ is None else environ
     where = Path.cwd() if folder is None else Path(folder)
-    try:
-        won = resolve(config=config, environ=surroundings, folder=where).source
-    except ConfigurationError:
-        won = ""
+    won, won_host = "", None
+    with contextlib.suppress(ConfigurationError):
+        connection = resolve(config=config, environ=surroundings, folder=where)
+        won, won_host = connection.source, connection.host
     found: list[Setting] = []
     for name, read in _readers({}, config or {}, surroundings, where).items():
         try:
             for each in read():
-                used = bool(won) and (each.source == won or each.source in won.split("; host from "))
                 has_token = bool(each.token or each.tokens)
+                # A host alone, above the token that was found for it, has decided too.
+                decides = not has_token and each.host == won_host and not any(before.used for before in found)
+                used = bool(won) and (each.source in won.split("; host from ") or decides)
                 found.append(Setting(each.source, each.host, has_token, used))
         except ConfigurationError as error:
             found.append(Setting(name, problem=str(error)))

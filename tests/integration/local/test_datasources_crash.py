@@ -504,8 +504,6 @@ def test_a_deletion_under_way_is_ended(folder: Path) -> None:
         shown = requests.get(url, headers=client.headers, timeout=60).json()["statistics"]["row_count"]
         time.sleep(2.5)
         assert client.rows("SELECT count() FROM v") == [[shown]]
-    # Some may have gone before they could be kept.
-    assert count / 2 <= shown <= count
 
 
 ROUND_ROWS = 50

@@ -280,7 +280,7 @@ class TestImporting:
         server.on("/v0/datasources/evens", server.answer({"error": "Data Source 'evens' does not exist."}, 404))
         with pytest.raises(NotFound, match="evens"):
             ws.datasources.append("evens", b"a\n1\n")
-        assert [(seen.method, seen.query) for seen in server.seen] == [("GET", {"attrs": "name"})]
+        assert [(seen.method, seen.query) for seen in server.seen] == [("GET", {"attrs": "name,columns"})]
 
     def test_a_token_for_appending_only_need_not_read(self, ws, server):
         server.on("/v0/datasources/events", server.answer({"error": "no"}, 403))

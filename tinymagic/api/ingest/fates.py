@@ -2,7 +2,7 @@
 
 The contract's words (``events.md`` section 5, ``errors-and-limits.md`` section 6): a refusal stores nothing; 503 of
 the Events API inserts nothing; 500 and the statuses of fronts tell nothing; 422 stored rows; no reply, or one that
-cannot be read, tells nothing. In doubt the answer is "not known", because then nothing is sent twice without being asked.
+cannot be read, tells nothing. In doubt the answer is "not known", because then nothing is sent twice unasked.
 """
 
 from __future__ import annotations

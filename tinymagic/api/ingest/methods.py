@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from tinymagic.api.datasource_results import DataSource, Mode
-from tinymagic.api.errors import Forbidden, InvalidInput, NotFound
+from tinymagic.api.datasource_results import Column, DataSource, Mode
+from tinymagic.api.errors import Forbidden, InvalidInput
 from tinymagic.api.ingest.carriers import Carrier, EventsCarrier, JobCarrier, MultipartCarrier, Watch
 from tinymagic.api.ingest.pieces import Piece, Pieces
 from tinymagic.api.ingest.plan import Plan, Via, is_url, one_piece, plan_of, with_columns
@@ -17,6 +17,7 @@ from tinymagic.api.ingest.rows import ndjson_upload
 from tinymagic.api.ingest.run import OnFailure, Run
 from tinymagic.api.resource import Resource, path
 from tinymagic.api.upload import FileFormat, checked_format, format_of_name
+from tinymagic.frames.tables import is_table
 from tinymagic.names import name_problem
 
 if TYPE_CHECKING:
@@ -198,11 +199,12 @@ class RowsIn(Resource):
                 cancellation=cancellation,
             )
         _check_name(name, new=False)
+        fields = _dialect_fields(dialect)
         if data is None:
             raise InvalidInput("There are no rows to append: give data, or resume=report.")
         if is_url(data):
             self._existing(name)
-            follow = (name, data, format, _dialect_fields(dialect), on_progress, cancellation, timeout_s)
+            follow = (name, data, format, fields, on_progress, cancellation, timeout_s)
             return self._from_url("append", *follow) if wait else self._url_job("append", *follow)
         options: dict[str, Any] = {
             "via": via,
@@ -218,10 +220,8 @@ class RowsIn(Resource):
         if existing is not None and existing.columns:
             plan = with_columns(plan, existing.columns, lambda: plan_of(data, columns=existing.columns, **options))
         if not wait:
-            return self._start_job("append", name, plan, _dialect_fields(dialect), timeout_s, on_progress, cancellation)
-        report = self._send(
-            "append", name, plan, _dialect_fields(dialect), timeout_s, on_failure, on_progress, cancellation
-        )
+            return self._start_job("append", name, plan, fields, timeout_s, on_progress, cancellation)
+        report = self._send("append", name, plan, fields, timeout_s, on_failure, on_progress, cancellation)
         return _with_ignored(report, plan, existing)
 
     def replace(
@@ -265,10 +265,8 @@ class RowsIn(Resource):
         fields = {"replace_condition": condition, **_dialect_fields(dialect), **(options or {})}
         if is_url(data):
             return self._from_url("replace", name, data, format, fields, on_progress, cancellation, timeout_s)
-        columns: Sequence[Any] = ()
-        with suppress(NotFound):
-            existing = self._existing(name)
-            columns = existing.columns if existing is not None else ()
+        existing = self._existing(name) if is_table(data) else None
+        columns: Sequence[Column] = existing.columns if existing is not None else ()
         plan = one_piece(data, via=via, file_format=format, columns=columns)
         return self._send("replace", name, plan, fields, timeout_s, "stop", on_progress, cancellation)
 
@@ -413,8 +411,6 @@ def compresses(host: str) -> bool:
 
 def _as_table(data: Data) -> Data:
     """Make a DataFrame of dictionaries: a new Data Source needs the types of its columns."""
-    from tinymagic.frames.tables import is_table
-
     if isinstance(data, Mapping):
         data = [data]
     if is_table(data) or isinstance(data, (str, bytes, bytearray, memoryview)) or hasattr(data, "__fspath__"):

@@ -298,7 +298,7 @@ def one_piece(data: Any, *, via: Via, file_format: str | None, columns: Sequence
     if limit is not None and size > limit[of]:
         raise PayloadTooLarge(
             f"The data has {size / 1e6:,.1f} MB as {of}, and a request takes {limit[of] / 1e6:.0f} MB. A replace is "
-            "one request, so that readers see all of it or nothing; it is never sent in parts. Nothing was sent. Send it "
-            "as an import job (via='job'), or append it to a new Data Source and exchange the two."
+            "one request, so that readers see all of it or nothing; it is never sent in parts. Nothing was sent. "
+            "Send it as an import job (via='job'), or append it to a new Data Source and exchange the two."
         )
     return Plan("job", plan.source, plan.unit, plan.labels) if via == "job" else plan

@@ -138,9 +138,14 @@ def create(call: Call) -> None:
 def _nodes(call: Call, name: str) -> tuple[list[dict[str, Any]], str | None]:
     """Return the nodes of a new Pipe, and its description when a file tells one."""
     options = call.options
-    ways = [way for way in (call.word(1), options.get("sql"), options.get("from_node")) if way is not None]
+    given = (call.word(1), options.get("sql"), options.get("from_node"), options.get("from_cells"))
+    ways = [way for way in given if way is not None]
     if len(ways) != 1:
-        raise CellProblem("A new Pipe is made from one of these: a .pipe file, --sql, or --from-node.")
+        raise CellProblem("A new Pipe is made from one of these: a .pipe file, --sql, --from-node, or --from-cells.")
+    if "from_cells" in options:
+        from tinymagic.notebook.commands.cells import nodes_of_cells
+
+        return nodes_of_cells(call, [each.strip() for each in options["from_cells"].split(",") if each.strip()]), None
     if call.word(1) is not None:
         return nodes_of_file(call.words[1], name)
     named = {"name": options["node"]} if "node" in options else {}

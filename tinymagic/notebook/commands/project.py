@@ -100,7 +100,7 @@ def export(call: Call) -> None:
     from tinymagic.api.refusals import Datafile
 
     name = call.words[0]
-    pipe = read_pipe(_datafile(call, name), name=name)
+    pipe = read_pipe(datafile_of(call, name), name=name)
     if "to" not in call.options:
         print(visible(print_pipe(pipe)), end="")
         return
@@ -110,7 +110,12 @@ def export(call: Call) -> None:
     write_datafile(call.options["to"], Datafile(place, print_pipe(pipe)), yes="yes" in call.options)
 
 
-def _datafile(call: Call, name: str) -> str:
+def datafile_of(call: Call, name: str) -> str:
+    """Return the datafile of a Pipe.
+
+    Raises:
+        NotFound: there is none; near names are in it.
+    """
     pipes = call.workspace.pipes
     with near("Pipe", name, lambda: [each.name for each in pipes.list(attrs=("id", "name"))]):
         return pipes.datafile(name)

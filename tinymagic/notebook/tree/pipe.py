@@ -20,12 +20,13 @@ PIPE = Noun(
         Command(("pipe", "show"), "what one is for, and its nodes with their SQL", "pipe:show", ("NAME",)),
         Command(
             ("pipe", "create"),
-            "make one from SQL, from a node of another, or from a .pipe file",
+            "make one from SQL, from saved cells, from a node of another, or from a .pipe file",
             "pipe:create",
             ("NAME", "[FILE]"),
             (
                 _SQL,
                 Option(("--from-node",), "take the SQL of a node of another Pipe", "PIPE.NODE"),
+                Option(("--from-cells",), "take cells that %%tbsql --save has kept, and those that they read", "A,B"),
                 Option(("--node",), "name of the node, for --sql and --from-node", "NODE_NAME"),
                 _DESCRIPTION,
                 Option(("--publish",), "make its last node an endpoint at once"),
@@ -33,7 +34,7 @@ PIPE = Noun(
                 _IGNORE,
                 YES,
             ),
-            "One of FILE, --sql and --from-node is needed.",
+            "One of FILE, --sql, --from-node and --from-cells is needed.",
         ),
         Command(
             ("pipe", "append-node"),
