@@ -19,25 +19,31 @@ PAGE = (
 
 ERROR_STATUSES = (400, 403, 404, 405, 409, 413, 429, 500, 502, 503)
 
-#: Name -> what an error may have as its body.
-ERROR_BODIES: dict[str, Any] = {
-    "JSON": {"error": "There is something.", "documentation": "https://docs.tinybird.co/x"},
-    "JSON with errors": {"error": "e", "errors": ["a", {"filename": "x.pipe", "error": "bad"}, None, 3]},
-    "failed deployment": {"result": "failed", "errors": [{"filename": "x.pipe", "error": "bad"}], "error": "e"},
-    "no error": {"error": None, "message": {"a": 1}},
-    "empty object": {},
-    "list": [1, "two", {"error": 3}],
-    "number": 3,
-    "null": None,
-}
-
-#: The same as bytes, with their types.
-RAW_ERROR_BODIES: dict[str, tuple[bytes, str]] = {
-    "string": (b'"a text"', "application/json"),
+#: Name -> what an error may have as its body, with every status.
+ERROR_BODIES: dict[str, tuple[bytes, str]] = {
+    "JSON": (b'{"error": "There is something.", "documentation": "https://docs.tinybird.co/x"}', "application/json"),
+    "JSON with errors": (
+        b'{"error": "e", "errors": ["a", {"filename": "x.pipe", "error": "bad"}, null, 3]}',
+        "application/json",
+    ),
     "text": (b"upstream timed out", "text/plain"),
     "HTML": (PAGE.encode(), "text/html"),
     "empty": (b"", ""),
-    "empty JSON": (b"", "application/json"),
+    "list": (b'[1, "two", {"error": 3}]', "application/json"),
+    "string": (b'"a text"', "application/json"),
+}
+
+#: The same, with the first status only: what reads them does not look at the status.
+STRANGE_ERROR_BODIES: dict[str, tuple[bytes, str]] = {
+    "failed deployment": (
+        b'{"result": "failed", "errors": [{"filename": "x.pipe", "error": "bad"}], "error": "e"}',
+        "application/json",
+    ),
+    "rows": (b'{"successful_rows": 1, "quarantined_rows": 2, "error": "e", "datasource": null}', "application/json"),
+    "no error": (b'{"error": null, "message": {"a": 1}}', "application/json"),
+    "empty object": (b"{}", "application/json"),
+    "number": (b"3", "application/json"),
+    "null": (b"null", "application/json"),
     "cut": (b'{"error": "cut o', "application/json"),
     "no text": (b"\xff\xfe\x00{", "application/octet-stream"),
 }
@@ -64,17 +70,15 @@ RAW_SUCCESSES: dict[str, tuple[bytes, str]] = {
     "error inside": (b'{"error": "it failed", "errors": ["because"]}', "application/json"),
 }
 
-#: What stands in the place of a value.
+#: What stands in the place of a value, at the top of a reply and further down.
 _OTHERS: dict[str, Any] = {
     "null": None,
     "text": "some text",
-    "number": 7,
-    "negative": -1.5,
-    "true": True,
-    "empty list": [],
+    "number": -7.5,
     "list": [None, 3, "x", {}, []],
     "object": {"id": 3, "name": None},
 }
+_OTHERS_WITHIN = ("null", "text", "list")
 
 _EXTRA = {"deployment_suffix": "", "workspace_id": "uuid", "path": "x/y.pipe", "_unknown": {"deep": [{"er": None}]}}
 
@@ -99,11 +103,14 @@ def successes_of(usual: Any) -> list[Shape]:
 @lru_cache(maxsize=1)
 def errors() -> tuple[Shape, ...]:
     """Return the shapes with a status of failure."""
-    made = []
-    for status in ERROR_STATUSES:
-        made += [Shape.of(f"{status} {name}", body, status) for name, body in ERROR_BODIES.items()]
-        made += [Shape(f"{status} {name}", status, body, kind) for name, (body, kind) in RAW_ERROR_BODIES.items()]
-    return tuple(made)
+    made = [
+        Shape(f"{status} {name}", status, body, kind)
+        for status in ERROR_STATUSES
+        for name, (body, kind) in ERROR_BODIES.items()
+    ]
+    status = ERROR_STATUSES[0]
+    strange = STRANGE_ERROR_BODIES.items()
+    return (*made, *(Shape(f"{status} {name}", status, body, kind) for name, (body, kind) in strange))
 
 
 def _of_forward(usual: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -128,16 +135,16 @@ def _mapped(value: Any, change: Any) -> Any:
 
 def _damaged(usual: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Take each key away, at every depth, and put values of other kinds into its place."""
-    for place in _places(usual, depth=4):
+    for place in _places(usual, depth=3):
         label = ".".join(map(str, place))
         copied = copy.deepcopy(usual)
         holder = _at(copied, place[:-1])
         original = holder[place[-1]]
         del holder[place[-1]]
         yield f"without {label}", copied
-        for name, other in _OTHERS.items():
-            # At depth only the kinds that differ most: the number of shapes would grow without telling more.
-            if type(other) is type(original) or (len(place) > 2 and name not in ("null", "list", "text", "object")):
+        for name in _OTHERS if len(place) == 1 else _OTHERS_WITHIN:
+            other = _OTHERS[name]
+            if type(other) is type(original):
                 continue
             copied = copy.deepcopy(usual)
             _at(copied, place[:-1])[place[-1]] = other

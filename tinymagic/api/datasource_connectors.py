@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from tinymagic.api.errors import InvalidInput
 from tinymagic.api.jobs import Job
@@ -106,4 +106,4 @@ class ConnectorIngestion(Resource):
 
 def _state_in(reply: Mapping[str, Any]) -> str:
     found = reply.get("state") or mapping(reply.get("scheduling")).get("state")
-    return cast("str", text(found if not isinstance(found, Mapping) else found.get("state")))
+    return text(found.get("state") if isinstance(found, Mapping) else found)

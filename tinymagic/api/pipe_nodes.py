@@ -119,7 +119,6 @@ class PipeNodes(Resource):
         if name is not None:
             check_name(name, "node")
 
-        changes = {"sql": sql, "name": name, "description": description}
         return Node.of(
             self._change(
                 "PUT",

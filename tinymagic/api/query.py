@@ -12,6 +12,7 @@ from tinymagic.api.errors import BadReply, InvalidInput, QueryError, TinybirdErr
 from tinymagic.api.failures import as_sentence, query_failure_of
 from tinymagic.api.parameters import checked_unicode, request_parameters
 from tinymagic.api.request import FORM_TYPE, Request, form_body
+from tinymagic.api.sql_tools import SqlTools
 from tinymagic.api.statement import TYPES_COLUMN, Statement, WireFormat, compose, find_name
 from tinymagic.api.upload import parquet_is_available
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.pipe_results import Explanation
     from tinymagic.api.replies import Reply
     from tinymagic.api.transport import Transport
     from tinymagic.frames.decoded import Decoded
@@ -73,11 +75,11 @@ class QueryResult:
         return self.body.decode("utf-8", "replace")
 
 
-class Query:
+class Query(SqlTools):
     """``workspace.query``: queries whose reply is wanted as it is. For a DataFrame see `Workspace.sql`."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+        super().__init__(transport)
         self._reports_statistics = False
 
     def run(
@@ -148,6 +150,40 @@ class Query:
             if error.status != 400 or (format == "parquet" and error.code_name not in _NO_PARQUET_FORM):
                 raise
             return self._json_frame(asked)
+
+    def explain(
+        self,
+        q: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        timeout_s: float | None = None,
+        pipeline: str | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Explanation:
+        """Return how *q* would be run; its rows are not.
+
+        Args:
+            q: one SELECT, or a template.
+            params: values for the template and for the Pipes that *q* reads.
+            timeout_s: seconds for the reply; ``None``: the Workspace's.
+            pipeline: name of the Pipe that ``_`` in *q* stands for.
+            cancellation: ends the request from another thread.
+
+        Raises:
+            QueryError: the service refused the SQL.
+            BadReply: the service gives no plan for queries.
+        """
+        from tinymagic.api.pipe_results import Explanation
+
+        options = {"explain": "true", "pipeline": pipeline}
+        result = self.run(q, params=params, timeout_s=timeout_s, cancellation=cancellation, **options)
+        explained = Explanation.of(_json_mapping(result.text()) or {})
+        if not explained.plan:
+            raise BadReply(
+                "The service gives no plan of a query here. Put the SQL into a Pipe: its plan can be had.",
+                request_id=result.request_id,
+            )
+        return explained
 
     def _json_frame(self, asked: _Asked) -> pd.DataFrame:
         from tinymagic.frames.decode import decode_json_compact

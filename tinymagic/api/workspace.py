@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.api.analyze import Analyze
 from tinymagic.api.connections import Connections
 from tinymagic.api.copies import Copies
 from tinymagic.api.datasources import DataSources
+from tinymagic.api.deployments import Deployments
 from tinymagic.api.events import Events
 from tinymagic.api.hosts import is_local_host
 from tinymagic.api.jobs import Jobs
@@ -90,12 +92,14 @@ class Workspace:
         query: the Query API with raw replies (`tinymagic.api.query.Query`).
         datasources: Data Sources (`tinymagic.api.datasources.DataSources`).
         events: rows as JSON, a batch a request (`tinymagic.api.events.Events`).
+        analyze: columns and types of a file (`tinymagic.api.analyze.Analyze`).
         jobs: what runs in the background (`tinymagic.api.jobs.Jobs`).
         pipes: Pipes and their endpoints (`tinymagic.api.pipes.Pipes`).
         materializations: materialized views (`tinymagic.api.materializations.Materializations`).
         copies: Copy Pipes (`tinymagic.api.copies.Copies`).
         sinks: Sink Pipes (`tinymagic.api.sinks.Sinks`).
         connections: connections to other services (`tinymagic.api.connections.Connections`).
+        deployments: whole projects of datafiles (`tinymagic.api.deployments.Deployments`).
         source: as given.
         profile: as given.
 
@@ -127,7 +131,9 @@ class Workspace:
         self.query = Query(self._transport)
         self.datasources = DataSources(self._transport)
         self.events = Events(self._transport)
+        self.analyze = Analyze(self._transport)
         self.jobs = Jobs(self._transport)
+        self.deployments = Deployments(self._transport)
         self.pipes = Pipes(self._transport)
         self.materializations = Materializations(self._transport)
         self.copies = Copies(self._transport)

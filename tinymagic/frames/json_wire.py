@@ -169,4 +169,5 @@ def _statistics(reply: dict[str, Any]) -> Mapping[str, float] | None:
     statistics = reply.get("statistics")
     if not isinstance(statistics, dict):
         return None
-    return {key: float(value) if key == "elapsed" else value for key, value in statistics.items()}
+    numbers = {key: value for key, value in statistics.items() if type(value) in (int, float)}
+    return {key: float(value) if key == "elapsed" else value for key, value in numbers.items()}

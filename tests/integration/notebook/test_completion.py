@@ -154,7 +154,6 @@ class TestOlderIpython:
         assert complete(old.shell, "%tinybird datas")[0] == "%tinybird datasource"
         assert complete(old.shell, "x = %tinybird datasource sho")[0] == "x = %tinybird datasource show"
         assert "%tinybird local start --memory" in complete(old.shell, "%tinybird local start --mem")
-        assert old.shell.complete("datas", "%tinybird datas", 15)[1] == ["datasource"]
 
     def test_values_behind_an_equals_sign(self, old):
         line = "%tinybird datasource append x y --format="

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import sys
 import time
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import nbformat
 import pytest
@@ -147,36 +150,25 @@ class TestLogin:
         assert isinstance(ran.error, errors.InsecureHost)
 
     def test_saved_in_a_keyring(self, cells, server, admin, monkeypatch):
-        """A store of the system, as far as the package keyring shows it."""
-        keyring = pytest.importorskip("keyring")
-        from keyring.backend import KeyringBackend
-
-        class Store(KeyringBackend):
-            priority = 1
-            kept: dict = {}
-
-            def set_password(self, service, name, password):
-                self.kept[service, name] = password
-
-            def get_password(self, service, name):
-                return self.kept.get((service, name))
-
-            def delete_password(self, service, name):
-                del self.kept[service, name]
-
-        before = keyring.get_keyring()
-        keyring.set_keyring(Store())
-        try:
-            ran = cells.ok(f"%tinybird login {admin} --host {server.host} --profile kept --keyring")
-            assert "the system's credential store" in ran.printed
-            assert Store.kept == {("tinymagic", "kept"): admin}
-            assert admin not in (profiles.config_folder() / "profiles.json").read_text()
-            cells.ok("%tinybird use kept")
-            assert cells.ok("%tbsql SELECT 1 AS n").value.n.tolist() == [1]
-            cells.ok("%tinybird logout")
-            assert Store.kept == {}
-        finally:
-            keyring.set_keyring(before)
+        """A store of the system, as the package keyring shows it."""
+        kept = {}
+        store = ModuleType("keyring")
+        store.__spec__ = ModuleSpec("keyring", None)
+        store.set_password = lambda service, name, password: kept.update({(service, name): password})
+        store.get_password = lambda service, name: kept.get((service, name))
+        store.delete_password = lambda service, name: kept.pop((service, name))
+        store.errors = ModuleType("keyring.errors")
+        store.errors.KeyringError = type("KeyringError", (Exception,), {})
+        monkeypatch.setitem(sys.modules, "keyring", store)
+        monkeypatch.setitem(sys.modules, "keyring.errors", store.errors)
+        ran = cells.ok(f"%tinybird login {admin} --host {server.host} --profile kept --keyring")
+        assert "the system's credential store" in ran.printed
+        assert kept == {("tinymagic", "kept"): admin}
+        assert admin not in (profiles.config_folder() / "profiles.json").read_text()
+        cells.ok("%tinybird use kept")
+        assert cells.ok("%tbsql SELECT 1 AS n").value.n.tolist() == [1]
+        cells.ok("%tinybird logout")
+        assert kept == {}
 
     def test_the_file_is_for_its_owner_only(self, cells, server, admin):
         cells.ok(f"%tinybird login {admin} --host {server.host} --profile mine")
@@ -204,8 +196,8 @@ class TestScan:
 
     def test_tells_where_and_never_what(self, connected, folder, admin):
         ran = connected.ok(f"%tinybird doctor --scan {folder}")
-        rows = [tuple(None if each != each else each for each in row) for row in ran.value.astype(object).to_numpy()]
-        assert [(row[0], row[2], row[3], row[4]) for row in rows] == [
+        rows = ran.value[["file", "line", "place", "what"]]
+        assert list(rows.itertuples(index=False, name=None)) == [
             (".env", 1, "text", "static token"),
             ("a.ipynb", 2, "source", "static token"),
             ("a.ipynb", 2, "output", "JWT"),

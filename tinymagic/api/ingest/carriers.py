@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.ingest.pieces import Piece
+    from tinymagic.api.jobs import Job
     from tinymagic.api.progress import OnProgress
     from tinymagic.api.replies import Reply
     from tinymagic.api.request import Body
@@ -249,7 +250,7 @@ class JobCarrier:
         assert watch.job_id is not None  # start() raises without one
         return self.follow(watch.job_id, watch)
 
-    def start(self, piece: Piece, watch: Watch, on_progress: OnProgress | None) -> Any:
+    def start(self, piece: Piece, watch: Watch, on_progress: OnProgress | None) -> Job:
         """Start the job; return it (`tinymagic.api.jobs.Job`)."""
         from tinymagic.api.jobs import Job
 

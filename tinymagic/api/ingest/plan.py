@@ -283,13 +283,13 @@ def one_piece(data: Any, *, via: Via, file_format: str | None, columns: Sequence
         piece = next(single.pieces()) if source.planned.rows == 0 else single.all()
         plan = Plan("multipart", Pieces([piece]), labels=table.labels)
     elif isinstance(data, (str, os.PathLike, bytes, bytearray, memoryview)):
-        upload = upload_of(data, file_format=file_format, any_size=True)
+        upload = upload_of(cast("Any", data), file_format=file_format, any_size=True)
         file = line_file(upload)
         counted = (lambda: parquet_rows(upload)) if file is None else (lambda: count_rows(file))
         piece = Piece(0, None, upload, count=counted)
         plan = Plan("multipart", Pieces([piece]), "B")
     else:
-        rows = upload_of(data, file_format=file_format, any_size=True)
+        rows = upload_of(cast("Any", data), file_format=file_format, any_size=True)
         with rows.open() as opened:
             content = opened.read()
         piece = Piece(0, content.count(b"\n"), ndjson_upload(content))

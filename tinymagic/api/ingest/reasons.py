@@ -22,7 +22,7 @@ _TIMEOUT_S = 10.0
 
 #: A value in the sentence, with which equal reasons would look different: from the first to the last quotation mark
 #: before the name of the column.
-_VALUE = r"^value \'.*\' on column"
+_VALUE = "^value ''.*'' on column"
 
 _SQL = """SELECT column, reason, count() AS rows, any(example) AS example FROM (
   SELECT
@@ -30,7 +30,9 @@ _SQL = """SELECT column, reason, count() AS rows, any(example) AS example FROM (
     if(length(c__error_column) = length(c__error), toString(c__error_column[indexOf(c__error, example)]), '') AS column,
     replaceRegexpOne(if(empty(c__error_column), substring(example, 1, position(example, ':')), example), '{value}',
       'value on column') AS reason
-  FROM {quarantine} WHERE {condition}
+  FROM (
+    SELECT c__error, c__error_column FROM {quarantine} WHERE {condition} ORDER BY insertion_date DESC LIMIT {rows}
+  )
 ) GROUP BY column, reason ORDER BY rows DESC, column, reason LIMIT {most}"""
 
 
@@ -62,7 +64,7 @@ def _read(report: IngestReport, transport: Transport, since: datetime | None) ->
     else:
         return ()
     name = ".".join(f"`{part.replace('`', '')}`" for part in f"{report.name}_quarantine".split("."))
-    sql = _SQL.format(quarantine=name, condition=condition, most=_MOST_REASONS, value=_VALUE.replace("\\", "\\\\"))
+    sql = _SQL.format(quarantine=name, condition=condition, rows=report.quarantined, most=_MOST_REASONS, value=_VALUE)
     frame = Query(transport).frame(sql, format="json", timeout_s=_TIMEOUT_S)
     rows: list[dict[Any, Any]] = frame.to_dict("records")
     return [Reason(str(row["column"]), str(row["reason"]), int(row["rows"]), str(row["example"])) for row in rows]

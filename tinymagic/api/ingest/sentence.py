@@ -40,6 +40,9 @@ def _counts(report: IngestReport) -> list[str]:
         parts.append(count_of(report.failed, "not stored"))
     if uncounted := sum(batch.rows is None for batch in report.failed_batches):
         parts.append(f"the rows of {count_of(uncounted, '', 'part').strip()} not stored and not counted")
+    if any(batch.rows is None for batch in report.unknown_batches):
+        parts = [part for part in parts if part != count_of(0, "stored")]
+        parts.append("it is not known whether the rows are stored, nor how many there are")
     if report.unknown and not untold:
         parts.append(count_of(report.unknown, "stored or not, which is not known"))
     return parts
