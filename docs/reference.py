@@ -52,7 +52,9 @@ it names.
 COMMANDS_PART = """
 ## `%tinybird`
 
-Without words it says what you are connected to. `--help` works behind every word.
+Without words it says what you are connected to, and what runs. `--help` works behind every word, a noun alone shows its
+verbs, and Tab completes words, options and names. Lists are DataFrames (`df = %tinybird datasource ls`). What deletes
+asks first, or takes `--yes`. Work that takes long shows a bar and can be interrupted.
 
 """
 
@@ -60,8 +62,9 @@ Without words it says what you are connected to. `--help` works behind every wor
 def page() -> str:
     """Return the text of docs/magics.md."""
     parts = [SQL_PART, _options_table(TBSQL_OPTIONS), COMMANDS_PART, _commands_table(commands_of(None))]
-    for noun, meaning in ((noun.name, noun.meaning) for noun in NOUNS.values()):
-        parts += [f"\n### `%tinybird {noun}`: {meaning}\n\n", _commands_table(commands_of(noun))]
+    for noun in NOUNS.values():
+        also = f" (also {', '.join(f'`{alias}`' for alias in noun.aliases)})" if noun.aliases else ""
+        parts += [f"\n### `%tinybird {noun.name}`: {noun.meaning}{also}\n\n", _commands_table(commands_of(noun.name))]
     return "".join(parts)
 
 

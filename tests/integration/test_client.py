@@ -223,3 +223,43 @@ class TestDataSources:
 
 def test_regions(ws):
     assert ws.regions()[-1].api_host == ws.host
+
+
+class TestProbe:
+    """How the service answers, and what the token tells about itself."""
+
+    def test_clock_and_time(self, workspace):
+        found = workspace.probe()
+        assert found.clock_skew_s is not None
+        assert abs(found.clock_skew_s) < 2
+        assert 0 < found.wall_s < 30
+        assert found.headers["content-type"].startswith("application/json")
+
+    def test_a_wrong_token(self, server):
+        with pytest.raises(Forbidden):
+            tinymagic.connect(token="p.e30.wrong-signature", host=server.host).probe()
+
+    def test_own_token(self, workspace, api, tokens):
+        listed = {each["id"]: each for each in api.get("/v0/tokens").json()["tokens"]}
+        assert listed[workspace.own_token.id]["token"] == tokens["workspace_admin_token"]
+        assert tokens["workspace_admin_token"].split(".")[2][:8] not in repr(workspace.own_token)
+
+    def test_an_error_keeps_the_reply(self, workspace):
+        with pytest.raises(NotFound) as caught:
+            workspace.datasources.get("nothing_of_that_name")
+        answer = caught.value.answer
+        assert (answer.status, answer.asked) == (404, "GET /v0/datasources/nothing_of_that_name")
+        assert "nothing_of_that_name" in answer.body
+        with pytest.raises(QueryError) as caught:
+            workspace.sql("SELECT nothing_of_that_name")
+        assert caught.value.answer.status == 400
+
+    def test_a_token_is_not_kept_in_the_reply(self, server, tokens):
+        """A service that repeats what it was sent."""
+        secret = tokens["workspace_admin_token"]
+        with pytest.raises(QueryError) as caught:
+            tinymagic.connect(token=secret, host=server.host).sql(f"SELECT no_such_function_at_all('{secret}')")
+        signature = secret.split(".")[2]
+        assert not [
+            place for place in range(len(signature) - 7) if signature[place : place + 8] in caught.value.answer.body
+        ]

@@ -12,6 +12,20 @@ from tinymagic.api.workspace import Workspace
 TOKEN = "p.eyJ1IjogIjEiLCAiaWQiOiAiMiIsICJob3N0IjogImxvY2FsIn0.MARKED-SIGNATURE-0123456789"
 
 
+def around(operation, shape=None):
+    """Answers for a call of *operation*: *shape* for itself, the usual for what the call asks besides."""
+
+    def answer_for(asked):
+        found = operation_of(asked.line)
+        if found is not None and found.name == operation.name:
+            return shape or Shape.of("usual", operation.reply)
+        if found is not None and found.name in operation.others:
+            return Shape.of("usual", operation.others[found.name])
+        return usual_answer(asked)
+
+    return answer_for
+
+
 def usual_answer(asked):
     """What the service usually says to a request."""
     operation = operation_of(asked.line)

@@ -7,9 +7,10 @@ templates stand for: the Data Source ``events``, the Pipe ``by_day`` with the no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest.mock import patch
 
 from tests.replay import replies as usual
 
@@ -29,6 +30,7 @@ class Operation:
         reply: the usual one: JSON, a text, or bytes.
         same_as: the operation of which this is another spelling.
         why: in one word, why there is no command, or no call.
+        others: usual replies to what the call asks besides, where they differ from those of the table.
     """
 
     api: str
@@ -38,6 +40,7 @@ class Operation:
     reply: Any = None
     same_as: str = ""
     why: str = ""
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     def matches(self, line: str) -> bool:
         """Say whether a request, ``METHOD /path``, is this operation."""
@@ -186,14 +189,14 @@ _DATASOURCES = [
     Operation(
         _D,
         "POST /v1/datasources/{name}/append",
-        lambda ws: ws.datasources.append("events", "https://example.com/a.csv", wait=False),
+        lambda ws: ws.datasources.append("events", CSV, via="job", wait=False),
         "datasource append",
         usual.STARTED,
     ),
     Operation(
         _D,
         "POST /v1/datasources/{name}/replace",
-        lambda ws: ws.datasources.replace("events", "https://example.com/a.csv", wait=False),
+        lambda ws: ws.datasources.replace("events", CSV, via="job"),
         "datasource replace",
         usual.STARTED,
     ),
@@ -613,19 +616,15 @@ _SINKS = [
         "sink create",
         usual.SINK_PIPE,
     ),
-    Operation(
-        _S,
-        "PUT /v0/pipes/{pipe}/nodes/{node}/sink",
-        lambda ws: ws.sinks.update("by_day", "endpoint", schedule_cron="0 * * * *"),
-        "sink schedule",
-        usual.SINK_PIPE,
-    ),
+    # A schedule is changed by setting the sink again.
+    _same(_S, "PUT /v0/pipes/{pipe}/nodes/{node}/sink", "POST /v0/pipes/{pipe}/nodes/{node}/sink"),
     Operation(
         _S,
         "DELETE /v0/pipes/{pipe}/nodes/{node}/sink",
         lambda ws: ws.sinks.remove("by_day", "endpoint"),
         "sink rm",
         usual.OK,
+        others={"GET /v0/pipes/{pipe}": usual.SINK_PIPE},
     ),
     Operation(
         _S,
@@ -633,6 +632,7 @@ _SINKS = [
         lambda ws: ws.sinks.run("by_day"),
         "sink run",
         {**usual.RUN, "job": {**usual.RUN["job"], "kind": "sink"}},
+        others={"GET /v0/pipes/{pipe}": usual.SINK_PIPE},
     ),
     Operation(
         _S,
@@ -718,9 +718,12 @@ _DEPLOYMENTS = [
 
 
 def _local_token(ws: Any) -> str:
+    from tinymagic.api.retries import Patience
     from tinymagic.api.workspace import local_token
 
-    return local_token(ws.host)
+    # It has a transport of its own, which is to try everything once, too.
+    with patch.object(Patience, "wait_s", return_value=None):
+        return local_token(ws.host)
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -735,5 +738,88 @@ OPERATIONS: tuple[Operation, ...] = (
     *_DEPLOYMENTS,
 )
 
-#: The calls of the client that send an operation of the table in another way: they are replayed, too.
-FURTHER: dict[str, tuple[str, Call]] = {}
+_URL = "https://example.com/a.csv"
+
+_BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+
+def _again(name: str, call: Call, reply: Any = None) -> Operation:
+    operation = _BY_NAME[name]
+    return replace(operation, call=call, reply=operation.reply if reply is None else reply)
+
+
+#: Label -> operation: calls that use an operation of the table in another way. They are replayed, too.
+FURTHER: dict[str, Operation] = {
+    "a query as a DataFrame": _again("GET /v0/sql", lambda ws: ws.sql("SELECT 1 AS n")),
+    "a query as Parquet": _again("GET /v0/sql", lambda ws: ws.sql("SELECT 1 AS n", format="parquet"), usual.parquet()),
+    "explain": _again("GET /v0/sql", lambda ws: ws.query.explain("SELECT 1 AS n")),
+    "rename a Data Source": _again(
+        "PUT /v0/datasources/{name}", lambda ws: ws.datasources.update("events", description="x")
+    ),
+    "what an alter would do": _again(
+        "POST /v0/datasources/{name}/alter",
+        lambda ws: ws.datasources.alter("events", description="x", dry_run=True),
+    ),
+    "what a deletion would take along": _again(
+        "DELETE /v0/datasources/{name}",
+        lambda ws: ws.datasources.deletion_plan("events"),
+        {"dependent_pipes": "by_day, by_week"},
+    ),
+    "count rows to delete": _again(
+        "POST /v0/datasources/{name}/delete",
+        lambda ws: ws.datasources.count_rows_to_delete("events", "n = 1"),
+        {"rows_to_be_deleted": 3},
+    ),
+    "delete rows and wait": _again(
+        "POST /v0/datasources/{name}/delete",
+        lambda ws: ws.datasources.delete_rows("events", "n = 1"),
+    ),
+    "delete rows lightly in a job": _again(
+        "POST /v1/datasources/{name}/delete",
+        lambda ws: ws.datasources.delete_rows_lightweight("events", "n = 1", wait=False),
+        usual.STARTED,
+    ),
+    "make a Data Source of a file": _again(
+        "POST /v0/datasources",
+        lambda ws: ws.datasources.create_from("events", CSV, schema="day Date"),
+    ),
+    "append a file": _again("POST /v0/datasources", lambda ws: ws.datasources.append("events", CSV)),
+    "append a file to what cannot be read": _again(
+        "GET /v0/datasources/{name}",
+        lambda ws: ws.datasources.append("events", CSV),
+    ),
+    "append dictionaries": _again("POST /v0/events", lambda ws: ws.datasources.append("events", ROWS)),
+    "append by URL": _again(
+        "POST /v0/datasources", lambda ws: ws.datasources.append("events", _URL, wait=False), usual.STARTED
+    ),
+    "append by URL and wait": _again(
+        "POST /v0/datasources", lambda ws: ws.datasources.append("events", _URL), usual.STARTED
+    ),
+    "append in a job and wait": _again(
+        "POST /v1/datasources/{name}/append",
+        lambda ws: ws.datasources.append("events", CSV, via="job"),
+    ),
+    "replace with a file": _again("POST /v0/datasources", lambda ws: ws.datasources.replace("events", CSV)),
+    "send events": _again("POST /v0/events", lambda ws: ws.events.send("events", ROWS)),
+    "send events without waiting": _again("POST /v0/events", lambda ws: ws.events.send("events", ROWS, wait=False)),
+    "analyze a URL": _again("POST /v0/analyze", lambda ws: ws.analyze.url(_URL)),
+    "wait for a job": _again("GET /v0/jobs/{job_id}", lambda ws: ws.jobs.wait(usual.UUID, timeout_s=0.001)),
+    "a Pipe's rows as they are": _again(
+        "GET /v0/pipes/{pipe}.{extension}", lambda ws: ws.pipes.call("by_day", format="csv"), CSV
+    ),
+    "Pipes with some keys": _again("GET /v0/pipes", lambda ws: ws.pipes.list(attrs=["id", "name"], node_attrs=["id"])),
+    "rename a Pipe": _again("PUT /v0/pipes/{pipe}", lambda ws: ws.pipes.update("by_day", name="other")),
+    "publish the last node": _again("GET /v0/pipes/{pipe}", lambda ws: ws.pipes.publish("by_day")),
+    "unpublish what is published": _again("GET /v0/pipes/{pipe}", lambda ws: ws.pipes.unpublish("by_day")),
+    "materializations": _again("GET /v0/pipes", lambda ws: ws.materializations.list()),
+    "copies": _again("GET /v0/pipes", lambda ws: ws.copies.list()),
+    "sinks": _again("GET /v0/pipes", lambda ws: ws.sinks.list()),
+    "a JWT": _again(
+        "POST /v0/tokens",
+        lambda ws: ws.tokens.create_jwt("x", ["PIPES:READ:by_day"], lifetime=60),
+        usual.JWT,
+    ),
+    "set a variable that is there": _again("GET /v0/variables/{name}", lambda ws: ws.variables.set("password", "x")),
+    "deploy": _again("POST /v1/deploy", lambda ws: ws.deployments.deploy(FILES)),
+    "wait for a deployment": _again("GET /v1/deployments/{id}", lambda ws: ws.deployments.wait("7", timeout_s=0.001)),
+}

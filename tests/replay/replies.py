@@ -306,3 +306,15 @@ DEPLOYED: Json = {"result": "success", "deployment": DEPLOYMENT, "errors": []}
 BUILT: Json = {"result": "success", "build": DEPLOYMENT, "errors": []}
 
 EVENTS: Json = {"successful_rows": 2, "quarantined_rows": 0}
+
+
+def parquet() -> bytes:
+    """Rows as Parquet."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(pa.table({"n": [1], "s": ["a"], "__tinymagic_types": ["Tuple(UInt64, Nullable(String))"]}), file)
+    return file.getvalue()

@@ -83,9 +83,15 @@ _OTHERS_WITHIN = ("null", "text", "list")
 _EXTRA = {"deployment_suffix": "", "workspace_id": "uuid", "path": "x/y.pipe", "_unknown": {"deep": [{"er": None}]}}
 
 
-def shapes_of(usual: Any) -> list[Shape]:
-    """Return every shape for an operation whose usual reply is *usual* (JSON, a text, or bytes)."""
-    return [*successes_of(usual), *errors()]
+def shapes_of(usual: Any, *, every_status: bool = True) -> list[Shape]:
+    """Return every shape for an operation whose usual reply is *usual* (JSON, a text, or bytes).
+
+    Args:
+        usual: the usual reply.
+        every_status: each body of an error with each status, or only with the first.
+    """
+    failures = [each for each in errors() if every_status or each.status == ERROR_STATUSES[0]]
+    return [*successes_of(usual), *failures]
 
 
 def successes_of(usual: Any) -> list[Shape]:

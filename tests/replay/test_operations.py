@@ -48,19 +48,21 @@ def test_the_table_is_the_documented_list():
     assert [name for name, times in Counter(operation.name for operation in OPERATIONS).items() if times > 1] == []
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_each_has_a_method_and_a_command(operation):
+@pytest.mark.parametrize("name", BY_NAME)
+def test_each_has_a_method_and_a_command(name):
+    operation = BY_NAME[name]
     if operation.same_as:
         other = BY_NAME[operation.same_as]
         assert other.call is not None
         assert (operation.call, operation.command, operation.why) == (None, "", "")
         return
+    if (operation.call is None) != (operation.why in WITHOUT_METHOD):
+        pytest.fail(f"{name} has no method of the client, and no reason for that")
     if operation.why:
         assert operation.why in REASONS
         assert not operation.command
-    else:
-        assert operation.command in WORDS, f"%tinybird {operation.command} is not there"
-    assert (operation.call is None) == (operation.why in WITHOUT_METHOD)
+    elif operation.command not in WORDS:
+        pytest.fail(f"{name}: there is no command %tinybird {operation.command}")
 
 
 def test_the_page_that_people_read_is_the_same():

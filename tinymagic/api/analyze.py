@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from tinymagic.api.resource import Resource
 from tinymagic.api.upload import CONTENT_TYPES, Rows, Upload, upload_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from tinymagic.api.cancelling import Cancellation
@@ -160,7 +161,7 @@ class Analyze(Resource):
             BadRequest: the service cannot read it.
             Forbidden: the token lacks ``DATASOURCES:CREATE``.
         """
-        upload = upload_of(data, file_format=format, any_size=_is_text(data, format))
+        upload = upload_of(data, file_format=format, any_size=True)
         if upload.file_format == "parquet":
             upload.check_size()
             content = _whole(upload)
@@ -198,14 +199,6 @@ class Analyze(Resource):
         wait_s = max(self._transport.timeout_s, _TIMEOUT_S) if timeout_s is None else timeout_s
         request = Request("POST", "/v0/analyze", {"url": url}, body=lambda: b"", effect="read")
         return Analysis.of(self._ask(request, timeout_s=wait_s, cancellation=cancellation).json_object())
-
-
-def _is_text(data: Rows, file_format: str | None) -> bool:
-    """Say whether only the beginning will be sent, so that the size does not matter.
-
-    What the format turns out to be is known only after `upload_of`; a Parquet file is then measured.
-    """
-    return not hasattr(data, "columns") or file_format == "ndjson"
 
 
 def _whole(upload: Upload) -> bytes:

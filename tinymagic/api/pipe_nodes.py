@@ -131,7 +131,8 @@ class PipeNodes(Resource):
                 },
                 # A body is taken for SQL by some, so it holds nothing else.
                 form=None if sql is None else {"sql": sql},
-                effect="idempotent",
+                # Renamed, it is not there under the old name: a second attempt would find nothing.
+                effect="idempotent" if name in (None, node) else "write",
                 datafile=changed_pipe_datafile(
                     lambda: self.get(pipe),
                     with_changes(

@@ -156,7 +156,8 @@ class Pipes(PipeNodes, Endpoints):
                 "PUT",
                 path("/v0/pipes/", pipe),
                 form={"name": name, "description": description},
-                effect="idempotent",
+                # Renamed, it is not there under the old name: a second attempt would find nothing.
+                effect="idempotent" if name is None else "write",
             )
         )
 

@@ -340,7 +340,7 @@ def _three(statistics: Mapping[str, Any]) -> dict[str, float]:
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
     try:
         return float(value) if isinstance(value, str) else value
@@ -353,7 +353,7 @@ def _json_mapping(text: str | None) -> Mapping[str, Any] | None:
         return None
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from tinymagic.api.errors import ApiError, InvalidInput
 from tinymagic.api.refusals import Datafile, deployment_required
-from tinymagic.api.request import FORM_TYPE, Request, form_body
+from tinymagic.api.request import FORM_TYPE, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +60,7 @@ class Resource:
             method: ``POST``, ``PUT`` or ``DELETE``.
             path: see `path`.
             query: parameters in the URL; ``None`` is left out, booleans become ``true`` and ``false``.
-            form: parameters in the body, likewise.
+            form: parameters in the body, likewise; a list is the parameter so many times.
             document: JSON body, instead of *form*.
             content: raw body, instead of both.
             content_type: of *content*.
@@ -81,7 +81,8 @@ class Resource:
             encoded = json.dumps(document, ensure_ascii=False).encode()
             body, content_type = (lambda: encoded), "application/json"
         elif form is not None:
-            body, content_type = form_body(_texts(form)), FORM_TYPE
+            pairs = _pairs(form)
+            body, content_type = (lambda: urlencode(pairs).encode()), FORM_TYPE
         request = Request(method, path, _texts(query), body=body, content_type=content_type, effect=effect)
         try:
             return self._ask(request, timeout_s=timeout_s, cancellation=cancellation, failure=failure).json_object()
@@ -117,6 +118,11 @@ def _named(name: str) -> str:
 
 def _texts(values: Mapping[str, object] | None) -> dict[str, str | None]:
     return {name: _text(value) for name, value in (values or {}).items() if value is not None}
+
+
+def _pairs(form: Mapping[str, object]) -> list[tuple[str, str]]:
+    several = ((name, value if isinstance(value, list) else [value]) for name, value in form.items())
+    return [(name, _text(each)) for name, values in several for each in values if each is not None]
 
 
 def _text(value: object) -> str:

@@ -6,7 +6,6 @@ Helpers of the vendor's command line (``query.md`` section 1); and ``/v0/sql_cop
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tinymagic.api.errors import BadReply, InvalidInput

@@ -97,11 +97,20 @@ class Transport:
         )
 
     @property
+    def patience(self) -> Patience:
+        """How often to try and how long to wait."""
+        return self._patience
+
+    @property
     def own_token(self) -> OwnToken:
         """What the token tells about itself; not the token."""
         from tinymagic.api.own_token import OwnToken
 
         return OwnToken.of(self._secret.reveal())
+
+    def carries(self, token: Secret) -> bool:
+        """Say whether *token* is the one that is sent."""
+        return bool(token) and token.reveal() == self._secret.reveal()
 
     def redact(self, text: str) -> str:
         """Return *text* without the token, pieces of it, and what looks like a token."""
@@ -208,6 +217,8 @@ class Transport:
         timeout = self.timeout_s if timeout_s is None else timeout_s
         waited = 0.0
         attempt = 0
+        # One with dry_run is a read: it deletes nothing.
+        deletes = request.method == "DELETE" and request.effect == "idempotent"
         done_perhaps = False
         while True:
             attempt += 1
@@ -229,7 +240,7 @@ class Transport:
             if wait is None:
                 # The libraries' own errors show requests and headers: they are left out of the traceback.
                 raise error from None
-            done_perhaps = done_perhaps or (request.method == "DELETE" and may_be_done(what))
+            done_perhaps = done_perhaps or (deletes and may_be_done(what))
             if self.on_wait is not None:
                 self.on_wait(wait, _reason(what, attempt))
             cancellation.wait(wait)

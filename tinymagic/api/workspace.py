@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.analyze import Analyze
+from tinymagic.api.branches import Branches
 from tinymagic.api.connections import Connections
 from tinymagic.api.copies import Copies
 from tinymagic.api.datasources import DataSources
@@ -21,7 +22,11 @@ from tinymagic.api.query import FormatChoice, Query
 from tinymagic.api.regions import list_regions
 from tinymagic.api.request import Request
 from tinymagic.api.sinks import Sinks
+from tinymagic.api.tags import Tags
+from tinymagic.api.tokens import Tokens, without_tokens
 from tinymagic.api.transport import DEFAULT_TIMEOUT_S, OnWait, Transport
+from tinymagic.api.variables import Variables
+from tinymagic.api.workspaces import Workspaces
 from tinymagic.regions import Region, region_of_host
 
 if TYPE_CHECKING:
@@ -46,7 +51,7 @@ class WorkspaceInfo:
         user_id: uuid of that user.
         scope: empty when the token is no administrator's.
         main: id of the Workspace that this one is a branch of, or ``None``.
-        raw: the whole reply.
+        raw: the whole reply but tokens.
     """
 
     id: str
@@ -71,7 +76,7 @@ class WorkspaceInfo:
             user_id=text("user_id"),
             scope=text("scope"),
             main=text("main") or None,
-            raw=MappingProxyType(dict(reply)),
+            raw=MappingProxyType(without_tokens(reply)),
         )
 
 
@@ -99,6 +104,11 @@ class Workspace:
         copies: Copy Pipes (`tinymagic.api.copies.Copies`).
         sinks: Sink Pipes (`tinymagic.api.sinks.Sinks`).
         connections: connections to other services (`tinymagic.api.connections.Connections`).
+        tokens: who may do what (`tinymagic.api.tokens.Tokens`).
+        variables: secrets for templates (`tinymagic.api.variables.Variables`).
+        workspaces: the Workspaces of a person (`tinymagic.api.workspaces.Workspaces`).
+        branches: copies to try things in (`tinymagic.api.branches.Branches`).
+        tags: names under which resources are found (`tinymagic.api.tags.Tags`).
         deployments: whole projects of datafiles (`tinymagic.api.deployments.Deployments`).
         source: as given.
         profile: as given.
@@ -139,6 +149,11 @@ class Workspace:
         self.copies = Copies(self._transport)
         self.sinks = Sinks(self._transport)
         self.connections = Connections(self._transport)
+        self.tokens = Tokens(self._transport)
+        self.variables = Variables(self._transport)
+        self.workspaces = Workspaces(self._transport)
+        self.branches = Branches(self._transport)
+        self.tags = Tags(self._transport)
 
     def __repr__(self) -> str:
         profile = f", profile={self.profile!r}" if self.profile else ""
@@ -188,6 +203,26 @@ class Workspace:
     @on_wait.setter
     def on_wait(self, callback: OnWait | None) -> None:
         self._transport.on_wait = callback
+
+    def with_token(self, token: str, *, source: str | None = None) -> Workspace:
+        """Return a Workspace at the same host with another token, for instance that of a branch.
+
+        Args:
+            token: of it.
+            source: in words, where the token comes from; ``None``: as this one.
+
+        Raises:
+            ConfigurationError: *token* cannot be used.
+        """
+        return Workspace(
+            self.host,
+            token,
+            timeout_s=self.timeout_s,
+            source=self.source if source is None else source,
+            on_wait=self.on_wait,
+            patience=self._transport.patience,
+            embedded=self._embedded,
+        )
 
     def redact(self, text: str) -> str:
         """Return *text* without this Workspace's token, pieces of it, and what looks like a token."""

@@ -21,6 +21,7 @@ Where the word does not say it, ``Command.completes`` and ``Option.completes`` d
 ``sample``      sample data sets
 ``rows``        notebook variables that hold rows
 ``name``        all notebook variables
+``reference``   the same with ``$`` in front
 ``file``        files and folders
 ``folder``      folders
 =============  ======================================================
@@ -62,9 +63,11 @@ _KIND_OF_WORD: dict[str, tuple[str, ...]] = {
     "REGION": ("region",),
     "DF": ("rows",),
     "GENERATOR": ("name",),
+    "$NAME": ("reference",),
     "FILE": ("file",),
     "PATH": ("file",),
     "NOTEBOOK": ("file",),
+    "FILE.ipynb": ("file",),
     "FOLDER": ("folder",),
 }
 
@@ -92,12 +95,12 @@ _MAKING = ("create",)
 KINDS = frozenset(
     """
     datasource pipe endpoint node column token variable job connection workspace branch deployment profile region sample
-    rows name file folder
+    rows name reference file folder
     """.split()
 )
 
 #: Kinds of names that are no resources of the service.
-LOCAL_KINDS = ("profile", "region", "sample", "rows", "name", "file", "folder")
+LOCAL_KINDS = ("profile", "region", "sample", "rows", "name", "reference", "file", "folder")
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class _Bar:
         if self._bar is None:
             if time.monotonic() - self._started < SHOWN_AFTER_S:
                 return
-            self._bar = _new_bar(self._what, news.unit or self._unit, news.total or self._total)
+            self._bar = _new_bar(self._what, news, news.unit or self._unit, news.total or self._total)
         total = news.total or self._total
         if total and self._bar.total != total:
             self._bar.total = total
@@ -65,7 +65,7 @@ class _Bar:
             self._bar.close()
 
 
-def _new_bar(what: str, unit: str, total: float | None) -> Any:
+def _new_bar(what: str, news: Progress, unit: str, total: float | None) -> Any:
     # tqdm.auto is a widget in a notebook with ipywidgets, and a line of text elsewhere; it warns when they are missing.
     import warnings
 
@@ -73,6 +73,8 @@ def _new_bar(what: str, unit: str, total: float | None) -> Any:
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
 
-        total = total or (100 if unit == "%" else None)
-        counted = unit in ("B", "%")
-        return tqdm(desc=what, total=total, unit=unit if counted else f" {unit}", unit_scale=unit != "%", leave=False)
+        if unit == "%":
+            form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}"
+            return tqdm(desc=what, total=total or 100, initial=int(news.done), bar_format=form, leave=False)
+        name = unit if unit == "B" else f" {unit}"
+        return tqdm(desc=what, total=total, initial=int(news.done), unit=name, unit_scale=True, leave=False)

@@ -61,8 +61,9 @@ def _local_names(notebook: Notebook, kind: str, before: str) -> Iterable[str]:
         from tinymagic.notebook.samples import SAMPLES
 
         return list(SAMPLES)
-    if kind in ("rows", "name"):
-        return _variables(notebook.shell, only_rows=kind == "rows")
+    if kind in ("rows", "name", "reference"):
+        sign = "$" if kind == "reference" else ""
+        return [sign + name for name in _variables(notebook.shell, only_rows=kind == "rows")]
     return _files(before, only_folders=kind == "folder")
 
 

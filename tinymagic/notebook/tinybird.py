@@ -172,8 +172,8 @@ def _run(notebook: Notebook, command: Command, rest: list[Word], line: str) -> A
 #: Last words of commands that change nothing.
 _ONLY_LOOKING = frozenset(
     """
-    analysis analyze cells check current data dependencies diff doctor explain export fmt get info link ls members nodes
-    openapi policy profiles quarantine regions sample scopes settings show sql stats status usage used-by version why
+    cells current data dependencies doctor explain export fmt get info link ls members openapi policy profiles quarantine
+    regions scopes settings show sql stats status usage used-by version wait why
     """.split()
 )
 

@@ -342,7 +342,202 @@ class TestSave:
         assert "a circle" in str(own.run("%%tbsql --save b -N\nSELECT * FROM a").error)
 
 
-def test_projects_are_there():
-    """The folder of projects is found from here."""
-    assert len(read_project(PROJECTS / "web_analytics").files) > 10
-    assert shutil
+# --- deploy and build -------------------------------------------------------------------------------------------------
+
+PROJECT = {"datasources/events.datasource": EVENTS, "endpoints/pages.pipe": PAGES}
+
+
+@pytest.fixture
+def project(own, tmp_path):
+    """IPython in a folder with a project, connected to an empty Workspace."""
+    fill(tmp_path, PROJECT)
+    return own
+
+
+def resources(cells):
+    """Return the names of Data Sources and Pipes of the Workspace."""
+    sources = cells.ok("%tinybird datasource ls").value.name.tolist()
+    return sorted(sources + cells.ok("%tinybird pipe ls").value.name.tolist())
+
+
+class TestDeploy:
+    @pytest.mark.parametrize("command", ["deploy", "build"])
+    def test_a_project(self, project, command):
+        ran = project.ok(f"%tinybird {command}")
+        assert "2 new." in ran.printed
+        assert ran.value.values.tolist() == [
+            ["Data Source", "events", "new", "datasources/events.datasource"],
+            ["Pipe", "pages", "new", "endpoints/pages.pipe"],
+        ]
+        assert resources(project) == ["events", "pages"]
+        assert project.ok("%tinybird pipe data pages").value.shape[0] == 0
+        again = project.ok(f"%tinybird {command}")
+        assert "No changes" in again.printed
+        assert len(again.value) == 0
+
+    @pytest.mark.parametrize("command", ["deploy", "build"])
+    def test_check_changes_nothing(self, project, command):
+        ran = project.ok(f"%tinybird {command} --check")
+        assert "This was a check" in ran.printed
+        assert ran.value.name.tolist() == ["events", "pages"]
+        assert resources(project) == []
+
+    def test_only_tokens_change(self, project, tmp_path):
+        project.ok("%tinybird deploy")
+        fill(tmp_path, {"endpoints/pages.pipe": f'TOKEN "reader" READ\n\n{PAGES}'})
+        ran = project.ok("%tinybird deploy")
+        assert "reader" in ran.value.name.tolist()
+        assert "1 token" in ran.printed
+
+    @pytest.mark.parametrize("command", ["deploy", "build", "deploy --check"])
+    @pytest.mark.parametrize(
+        ("path", "text", "where", "words", "near"),
+        [
+            (
+                "pipes/bad.pipe",
+                "NODE a\nSQL >\n    SELECT 1\n    FROM evnts\n\nTYPE endpoint\n",
+                "pipes/bad.pipe",
+                "evnts",
+                "Did you mean events?",
+            ),
+            ("pipes/bad.pipe", "NODE a\nSQL >\n    SELECT 1\n\nTYPE endpont\n", "pipes/bad.pipe:5", "endpont", ""),
+            ("datasources/bad.datasource", "SCHEMA >\n    a Strin\n", "datasources/bad.datasource:1", "Strin", ""),
+            (
+                "datasources/bad.datasource",
+                "SCHEMA >\n    a String\n\nENGINE_SORTNG_KEY a\n",
+                "datasources/bad.datasource:4",
+                "ENGINE_SORTING_KEY",
+                "",
+            ),
+        ],
+    )
+    def test_mistakes(self, project, tmp_path, command, path, text, where, words, near):
+        fill(tmp_path, {path: text})
+        ran = project.run(f"%tinybird {command}")
+        shown = "\n".join(ran.card)
+        assert isinstance(ran.error, CellProblem)
+        assert "Nothing was" in shown
+        assert where in shown
+        assert words in shown
+        assert near in shown
+        assert len(ran.card) <= 8
+        assert resources(project) == []
+
+    def test_a_mistake_in_an_included_file(self, project, tmp_path):
+        fill(
+            tmp_path,
+            {
+                "datasources/bad.datasource": 'SCHEMA >\n    a String\n\nINCLUDE "../parts/engine.incl" "KEY=a"\n',
+                "parts/engine.incl": "ENGINE MergeTree\nENGINE_SORTNG_KEY $KEY\n",
+            },
+        )
+        shown = "\n".join(project.run("%tinybird deploy").card)
+        assert "parts/engine.incl:2" in shown
+        fill(tmp_path, {"parts/engine.incl": "ENGINE MergeTree\nENGINE_SORTING_KEY $KEY\n"})
+        project.ok("%tinybird deploy")
+        frame = project.ok("%tinybird datasource ls").value.set_index("name")
+        assert frame.loc["bad"].astype(str).str.fullmatch("a").any()
+
+    def test_an_include_of_a_file_that_is_not_there(self, project, tmp_path):
+        (tmp_path.parent / "secret.incl").write_text("ENGINE MergeTree")
+        for path in ("nosuch.incl", "../../secret.incl", ".tinyb.incl"):
+            fill(tmp_path, {"datasources/bad.datasource": f'INCLUDE "{path}"\nSCHEMA >\n    a String\n'})
+            fill(tmp_path, {".tinyb.incl": "ENGINE MergeTree"})
+            error = str(project.run("%tinybird deploy").error)
+            assert "datasources/bad.datasource:1" in error
+            assert "is not there" in error
+
+    def test_many_mistakes(self, project, tmp_path):
+        fill(tmp_path, {f"pipes/bad{n}.pipe": f"NODE a\nSQL >\n    SELECT * FROM nosuch{n}\n" for n in range(9)})
+        ran = project.run("%tinybird deploy")
+        assert "9 problems" in ran.card[0]
+        assert "and 5 more" in "\n".join(ran.card)
+
+    def test_files_that_are_none(self, project, tmp_path):
+        fill(
+            tmp_path,
+            {
+                ".tinyb": '{"token": "p.abc"}',
+                ".hidden/bad.pipe": "NODE",
+                "vendor/other/datasources/bad.datasource": "SCHEMA",
+                "node_modules/x/bad.pipe": "x",
+                "fixtures/events.ndjson": "{}",
+                ".bad.pipe": "NODE",
+            },
+        )
+        assert project.ok("%tinybird deploy").value.name.tolist() == ["events", "pages"]
+
+    def test_no_folder_and_no_project(self, own, tmp_path):
+        assert "is not there" in str(own.run("%tinybird deploy nosuch").error)
+        assert "no datafile" in str(own.run("%tinybird deploy").error)
+        (tmp_path / "latin.pipe").write_bytes(b"NODE a\nSQL SELECT '\xe9'")
+        assert "latin.pipe:2: the file is not UTF-8" in str(own.run("%tinybird deploy").error)
+
+    def test_waiting_for_promotion(self, project):
+        ran = project.ok("%tinybird deploy --no-promote --wait")
+        assert "deployment promote" in ran.printed
+        assert resources(project) == []
+
+
+class TestDeleting:
+    @pytest.fixture
+    def full(self, project, tmp_path):
+        """The same, deployed and with rows; the Data Source's file and what reads it are gone."""
+        project.ok("%tinybird deploy")
+        project.ok("import pandas as pd")
+        project.ok("rows = pd.DataFrame({'ts': pd.to_datetime(['2026-01-01'] * 3), 'page': ['a', 'b', 'c']})")
+        project.ok("%tinybird datasource append events rows")
+        (tmp_path / "datasources/events.datasource").unlink()
+        (tmp_path / "endpoints/pages.pipe").unlink()
+        fill(tmp_path, {"pipes/other.pipe": "NODE a\nSQL >\n    SELECT 1 AS one\n"})
+        return project
+
+    def test_is_refused_without_the_option(self, full):
+        ran = full.run("%tinybird deploy --yes")
+        assert "%tinybird deploy --allow-destructive" in "\n".join(ran.card)
+        assert resources(full) == ["events", "pages"]
+
+    @pytest.mark.parametrize("command", ["deploy --allow-destructive", "build"])
+    def test_is_asked_about(self, full, command, answers):
+        assert "--yes" in str(full.run(f"%tinybird {command}").error)
+        assert "the Data Source events with 3 rows" in answers.asked[0]
+        assert "the Pipe pages" in answers.asked[0]
+        answers.append("n")
+        assert "Nothing was" in full.ok(f"%tinybird {command}").printed
+        assert full.ok("%tbsql SELECT count() AS n FROM events").value.n.tolist() == [3]
+        answers.append("y")
+        assert full.ok(f"%tinybird {command}").value.change.tolist().count("deleted") == 2
+        assert resources(full) == ["other"]
+
+
+# --- there and back ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["web_analytics", "ecommerce", "iot", "leaderboard", "logs_explorer", "odd_bits_classic", "odd_bits_forward"],
+)
+def test_there_and_back(own, tmp_path, name):
+    """What is deployed and pulled is what the files say; deployed again it changes nothing."""
+    folder = tmp_path / "project"
+    shutil.copytree(PROJECTS / name, folder)
+    before = everything(folder)
+    own.ok("%tinybird deploy project")
+    frame = own.ok("%tinybird pull project").value
+    assert set(frame.change) <= {"same", "new"}
+    # A materialized node can make its Data Source without a file.
+    new = frame[frame.change == "new"].file.tolist()
+    assert new == (["datasources/item_totals.datasource"] if name == "leaderboard" else [])
+    assert {path: text for path, text in everything(folder).items() if path not in new} == before
+    for path in new:
+        (folder / path).unlink()
+    assert "No changes" in own.ok("%tinybird deploy project").printed
+
+    own.ok("%tinybird pull fresh")
+    written, known = read_project(tmp_path / "fresh"), read_project(folder)
+    assert {Path(path).name for path in written.files} >= {Path(path).name for path in known.files}
+    if name == "odd_bits_forward":
+        return  # Its connections name secrets that nobody has set.
+    own.ok("%tinybird deploy fresh")
+    assert set(own.ok("%tinybird pull project").value.change) <= {"same", "new"}
+    assert "No changes" in own.ok("%tinybird deploy fresh").printed

@@ -169,17 +169,18 @@ class Lines(Source):
             length = sum(map(len, record))
             blank = length <= 2 and not b"".join(record).strip()
             if rows and (size + length > self._most_bytes or (self._most_rows is not None and rows >= self._most_rows)):
+                end = start + size - len(self._header)
+                # What comes next is known before anything can go wrong.
+                self._offsets[row + rows] = end
                 yield self._piece(row, rows, start, lines)
-                row, start = row + rows, start + size - len(self._header)
-                rows, size, lines = 0, len(self._header), []
-                self._offsets[row] = start
+                row, start, rows, size, lines = row + rows, end, 0, len(self._header), []
             lines += record
             rows, size, record = rows + (not blank), size + length, []
         lines += record
         rows += any(not line.isspace() for line in record)
         if rows:
-            yield self._piece(row, rows, start, lines)
             self._offsets[row + rows] = start + sum(map(len, lines))
+            yield self._piece(row, rows, start, lines)
 
     def _piece(self, row: int, rows: int, start: int, lines: list[bytes]) -> Piece:
         content = self._header + b"".join(lines)
@@ -215,9 +216,7 @@ class Lines(Source):
 
     def rest(self, row: int) -> Source | None:
         """Return the records from *row* on."""
-        offset = self._offsets.get(row)
-        if offset is None:
-            return None
+        offset = self._offsets[row]
         rest = Lines(
             self._file,
             most_bytes=self._most_bytes,

@@ -211,8 +211,11 @@ class IngestReport:
         """The last import's whole reply; empty when there was none."""
         return self.reply.raw if self.reply else {}
 
-    def sentence(self) -> str:
+    def sentence(self, *, retry: str | None = None) -> str:
         """Say in words what became of the rows, and what to do about those that were not stored.
+
+        Args:
+            retry: what sends the failed ones again; default the call in Python.
 
         Example:
             >>> batch = Batch(1, 0, 3, 40, "answered", stored=2, quarantined=1)
@@ -221,7 +224,7 @@ class IngestReport:
         """
         from tinymagic.api.ingest.sentence import sentence_of
 
-        return sentence_of(self)
+        return sentence_of(self, retry)
 
     def __str__(self) -> str:
         """Return the sentence."""

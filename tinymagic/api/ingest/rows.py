@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge
 from tinymagic.api.ingest.json_lines import json_line
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tinymagic.frames.tables import Table
+
+#: Writes a row, given its place, as a line of NDJSON.
+Writer: TypeAlias = "Callable[[int], bytes]"
 
 
 def ndjson_upload(content: bytes) -> Upload:
@@ -53,6 +56,11 @@ class Buffer:
     def __len__(self) -> int:
         return len(self.lines)
 
+    @property
+    def next_row(self) -> int:
+        """Place of the row that comes next."""
+        return self.first_row + len(self.lines)
+
     def has_room(self, line: bytes) -> bool:
         """Say whether *line* goes into the piece as well.
 
@@ -60,9 +68,8 @@ class Buffer:
             PayloadTooLarge: it would go into none.
         """
         if len(line) > self._most_bytes:
-            place = self.first_row + len(self.lines)
             raise PayloadTooLarge(
-                f"Row {place} alone has {len(line) / 1e6:,.1f} MB as JSON; a request takes at most "
+                f"Row {self.next_row} alone has {len(line) / 1e6:,.1f} MB as JSON; a request takes at most "
                 f"{self._most_bytes / 1e6:,.1f} MB."
             )
         return self.size + len(line) <= self._most_bytes and (
@@ -79,6 +86,32 @@ class Buffer:
         piece = piece_of_lines(self.first_row, self.lines)
         self.first_row, self.lines, self.size = self.first_row + len(self.lines), [], 0
         return piece
+
+    def passed_over(self, error: Exception) -> Piece:
+        """Return a row that cannot be written as a piece without data; there must be no lines."""
+        piece = Piece(self.first_row, 1, ndjson_upload(b""), error=error)
+        self.first_row += 1
+        return piece
+
+
+def written_out(buffer: Buffer, writers: Iterable[Writer]) -> list[Piece]:
+    """Return what is in *buffer*, and the rows behind it, as pieces of the usual size."""
+    found: list[Piece] = []
+    for write in writers:
+        try:
+            line = write(buffer.next_row)
+            full = not buffer.has_room(line)
+        except (InvalidInput, PayloadTooLarge) as error:
+            if buffer:
+                found.append(buffer.taken())
+            found.append(buffer.passed_over(error))
+            continue
+        if full:
+            found.append(buffer.taken())
+        buffer.add(line)
+    if buffer:
+        found.append(buffer.taken())
+    return found
 
 
 def pieces_of_list(rows: Iterable[Any], *, most_rows: int | None, most_bytes: int) -> Pieces:
@@ -115,6 +148,7 @@ class Rows(Source):
         self._rows = iter(rows)
         self._buffer = Buffer(0, most_rows, most_bytes)
         self._given: Piece | None = None
+        self._taken: Iterator[Writer] = iter(())
         self._skips = skips
         #: Whether the iterator came to its end.
         self.exhausted = False
@@ -122,18 +156,24 @@ class Rows(Source):
     def pieces(self) -> Iterator[Piece]:
         """Read on, and give a piece each time one is full."""
         for item in self._rows:
-            for write in _writers(item):
+            self._taken = writers_of(item)
+            for write in self._taken:
+                full = None
                 try:
-                    line = write(self._buffer.first_row + len(self._buffer))
-                    full = not self._buffer.has_room(line)
+                    line = write(self._buffer.next_row)
+                    if not self._buffer.has_room(line):
+                        full = self._buffer.taken()
                 except (InvalidInput, PayloadTooLarge) as error:
                     yield from self._give_unwritten(error)
                     if not self._skips:
                         raise
                     continue
-                if full:
-                    yield from self._give()
+                # What was taken is in the books before anything else can go wrong.
+                self._given = full
                 self._buffer.add(line)
+                if full is not None:
+                    yield full
+                    self._given = None
         self.exhausted = True
         if self._buffer:
             yield from self._give()
@@ -147,16 +187,14 @@ class Rows(Source):
         """Give what is in front of a row that cannot be written, and the row."""
         if self._buffer:
             yield from self._give()
-        self._given = Piece(self._buffer.first_row, 1, ndjson_upload(b""), error=error)
-        self._buffer.first_row += 1
+        self._given = self._buffer.passed_over(error)
         yield self._given
         self._given = None
 
     def rest(self, row: int) -> Source | None:
         """Return what was read and not dealt with; the generator itself stays with its owner."""
         left = [self._given] if self._given is not None else []
-        if self._buffer:
-            left.append(piece_of_lines(self._buffer.first_row, self._buffer.lines))
+        left += written_out(self._buffer, self._taken)
         return Pieces(left).rest(row) if left else None
 
     def rest_rows(self) -> int | None:
@@ -168,7 +206,7 @@ class Rows(Source):
         return 0
 
 
-def _writers(item: object) -> Iterator[Callable[[int], bytes]]:
+def writers_of(item: object) -> Iterator[Writer]:
     """Give a function for each row of *item* that writes its line, given the row's place."""
     if not is_table(item):
         yield lambda place: json_line(place, item)

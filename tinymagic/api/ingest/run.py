@@ -13,6 +13,7 @@ from tinymagic.api.ingest.fates import fate_of, is_lasting
 from tinymagic.api.ingest.pieces import Piece, Pieces, Source
 from tinymagic.api.ingest.reasons import moment_of, with_reasons
 from tinymagic.api.ingest.report import Batch, IngestReport, folded, numbered
+from tinymagic.api.ingest.rows import Rows
 from tinymagic.api.progress import Progress
 from tinymagic.api.replies import RateLimit
 from tinymagic.api.retries import asked_wait_s
@@ -79,6 +80,7 @@ class Run:
         self._kept_bytes = 0
         self._pause_s: float | None = None
         self._started: float | None = None
+        self._unfinished = False
         self.batches: list[Batch] = []
         self.reply: ImportReport | None = None
         #: When the first piece set out, by the service's clock; ``None`` until it is known.
@@ -95,6 +97,7 @@ class Run:
             for piece in source.pieces():
                 self.send(piece)
         except BaseException as error:
+            self._unfinished = isinstance(source, Rows) and not source.exhausted
             self.set_aside(source)
             carry_report(error, self.report(error))
             raise
@@ -107,11 +110,10 @@ class Run:
 
     def set_aside(self, source: Source) -> None:
         """Note what was not sent, with the way to send it."""
-        with contextlib.suppress(Exception):
-            rest = source.rest(self._next_row())
-            if rest is not None:
-                rows = rest.rest_rows()
-                self.batches.append(Batch(0, self._next_row(), rows, rest.rest_bytes(), "not sent", source=rest))
+        row = self._next_row()
+        rest = source.rest(row)
+        if rest is not None:
+            self.batches.append(Batch(0, row, rest.rest_rows(), rest.rest_bytes(), "not sent", source=rest))
 
     def _next_row(self) -> int:
         ends = [batch.first_row + (batch.rows or 0) + (batch.rows is None) for batch in self.batches[-2:]]
@@ -239,6 +241,7 @@ class Run:
             numbered(self.batches),
             interrupted=isinstance(error, (Cancelled, KeyboardInterrupt)),
             waited=self._waited,
+            unfinished=self._unfinished,
             reply=self.reply,
             carrier=self._carrier,
         )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _TWICE = " Do not send all of them again: the stored rows would be there twice."
 
 
-def sentence_of(report: IngestReport) -> str:
+def sentence_of(report: IngestReport, retry: str | None = None) -> str:
     """Say what became of the rows, and what to do about those that were not stored."""
     parts = _counts(report)
     said = ", ".join(parts)
@@ -20,7 +20,7 @@ def sentence_of(report: IngestReport) -> str:
     text += _why(report)
     if report.ignored_columns:
         text += f" Not in the Data Source, so not stored: {', '.join(report.ignored_columns)}."
-    return text + _advice(report)
+    return text + _advice(report, retry)
 
 
 def _counts(report: IngestReport) -> list[str]:
@@ -61,9 +61,9 @@ def _why(report: IngestReport) -> str:
     return said
 
 
-def _advice(report: IngestReport) -> str:
+def _advice(report: IngestReport, retry: str | None) -> str:
     events = report.via == "events"
-    call = "ws.events.retry(report)" if events else f"ws.datasources.append({report.name!r}, resume=report)"
+    call = retry or ("ws.events.retry(report)" if events else f"ws.datasources.append({report.name!r}, resume=report)")
     if report.failed_batches:
         advice = f" {call} sends again what was not stored, and nothing else."
     elif not report.complete and report.stored:

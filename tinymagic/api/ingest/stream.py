@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import Cancelled, InvalidInput, PayloadTooLarge
 from tinymagic.api.ingest.pieces import Piece, Pieces
-from tinymagic.api.ingest.rows import Buffer, _writers, ndjson_upload
+from tinymagic.api.ingest.rows import Buffer, Writer, writers_of, written_out
 from tinymagic.api.ingest.run import Run, carry_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.ingest.report import IngestReport
@@ -58,6 +59,8 @@ class Stream:
         self._changed = threading.Condition()
         self._over = False
         self._error: BaseException | None = None
+        self._taken: Iterator[Writer] = iter(())
+        self._write: Writer | None = None
         self._sender = threading.Thread(target=self._send_all, name="tinymagic-stream", daemon=True)
 
     def take(self, rows: Iterable[Any]) -> IngestReport:
@@ -71,7 +74,9 @@ class Stream:
         unfinished = True
         try:
             for item in rows:
-                for write in _writers(item):
+                self._taken = writers_of(item)
+                for write in self._taken:
+                    self._write = write
                     self._put(write)
             unfinished = False
             self._finish(None)
@@ -92,20 +97,19 @@ class Stream:
 
     # In the caller's thread
 
-    def _put(self, write: Any) -> None:
+    def _put(self, write: Writer) -> None:
         with self._changed:
             while len(self._waiting) >= _MOST_WAITING and self._error is None:
                 self._changed.wait(0.2)
                 self._cancellation.check()
             self._check()
-            place = self._buffer.first_row + len(self._buffer)
             try:
-                line = write(place)
+                line = write(self._buffer.next_row)
                 full = not self._buffer.has_room(line)
             except (InvalidInput, PayloadTooLarge) as error:
                 self._flush()
-                self._waiting.append(Piece(place, 1, ndjson_upload(b""), error=error))
-                self._buffer.first_row += 1
+                self._waiting.append(self._buffer.passed_over(error))
+                self._write = None
                 self._changed.notify_all()
                 if not self._skips:
                     raise
@@ -116,6 +120,7 @@ class Stream:
                 self._since = time.monotonic()
                 self._changed.notify_all()
             self._buffer.add(line)
+            self._write = None
 
     def _check(self) -> None:
         if self._error is not None:
@@ -147,7 +152,9 @@ class Stream:
 
     def _books(self, error: BaseException | None) -> IngestReport:
         with self._changed:
-            left = [*self._waiting, *([self._buffer.taken()] if self._buffer else [])]
+            # The row that was about to go into a batch, and those behind it of the same table.
+            taken = itertools.chain([self._write] if self._write is not None else [], self._taken)
+            left = [*self._waiting, *written_out(self._buffer, taken)]
             self._waiting.clear()
         if left:
             self._run.set_aside(Pieces(left))

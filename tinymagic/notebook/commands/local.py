@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinymagic import local
+from tinymagic.errors import Conflict
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.notebook.problems import CellProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tinymagic.api.workspace import Workspace
     from tinymagic.local import LocalServer
     from tinymagic.notebook.tinybird import Call
@@ -47,18 +50,38 @@ def status(call: Call) -> None:  # noqa: ARG001 - all commands are called alike
 
 
 def reset(call: Call) -> None:
-    """Delete all Data Sources of the embedded server."""
+    """Delete all Pipes and Data Sources of the embedded server."""
     workspace = embedded_workspace(call)
-    sources = workspace.datasources.list()
-    if not sources:
-        print(f"The embedded Tinybird on {workspace.host} has no Data Sources.")
+    pipes, sources = workspace.pipes.list(), workspace.datasources.list()
+    counts = [count_of(len(each), what) for each, what in ((pipes, "Pipe"), (sources, "Data Source")) if each]
+    if not counts:
+        print(f"The embedded Tinybird on {workspace.host} has no Data Sources and no Pipes.")
         return
-    what = f"all {count_of(len(sources), 'Data Source')} of the embedded Tinybird on {workspace.host}"
+    what = f"all {' and '.join(counts)} of the embedded Tinybird on {workspace.host}"
     if not confirm(f"Delete {what}?", yes="yes" in call.options):
         return
-    for source in sources:
-        workspace.datasources.delete(source.name, force=True)
+    _delete_all([each.name for each in pipes], workspace.pipes.delete)
+    _delete_all([each.name for each in sources], lambda name: workspace.datasources.delete(name, force=True))
     print(f"Deleted {what}.")
+
+
+def _delete_all(names: list[str], delete: Callable[[str], object]) -> None:
+    """Delete what may be read by others of the list: those that nothing reads go first.
+
+    Raises:
+        Conflict: something else needs one of them.
+    """
+    while names:
+        left, refusal = [], None
+        for name in names:
+            try:
+                delete(name)
+            except Conflict as error:
+                left.append(name)
+                refusal = error
+        if refusal is not None and len(left) == len(names):
+            raise refusal
+        names = left
 
 
 def sample(call: Call) -> None:

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from tinymagic.notebook.tinybird import Call
 
 
-def wait_for(call: Call, job: Job | str, what: str) -> Job:
+def wait_for(call: Call, job: Job | str, what: str, *, timeout_s: float | None = None) -> Job:
     """Wait until a job is done, with a bar; an interrupt ends the waiting, and says how to end the job.
 
     Args:
         call: of the command.
         job: that was started.
         what: it does, for the bar.
+        timeout_s: the longest wait; ``None`` for any.
 
     Raises:
         JobFailed: it ended with an error, or was cancelled.
@@ -27,7 +28,7 @@ def wait_for(call: Call, job: Job | str, what: str) -> Job:
     job_id = job if isinstance(job, str) else job.id
     with progress(what, unit="%") as tell, interruptible() as cancellation:
         try:
-            return call.workspace.jobs.wait(job, on_progress=tell, cancellation=cancellation)
+            return call.workspace.jobs.wait(job, timeout_s=timeout_s, on_progress=tell, cancellation=cancellation)
         except KeyboardInterrupt:
             name = visible(job_id)
             print(

@@ -5,10 +5,13 @@ A command that is not here does not exist; nothing is listed that cannot be done
 
 from __future__ import annotations
 
+from tinymagic.notebook.tree.analyze import ANALYZE
 from tinymagic.notebook.tree.command import Command, Noun
 from tinymagic.notebook.tree.connection import CONNECTION
 from tinymagic.notebook.tree.copy import COPY
 from tinymagic.notebook.tree.datasource import DATASOURCE
+from tinymagic.notebook.tree.events import EVENTS
+from tinymagic.notebook.tree.job import JOB
 from tinymagic.notebook.tree.local import LOCAL
 from tinymagic.notebook.tree.materialization import MATERIALIZATION
 from tinymagic.notebook.tree.outside import OUTSIDE
@@ -24,11 +27,14 @@ _ALL = (
     PROJECT,
     LOCAL,
     DATASOURCE,
+    EVENTS,
+    ANALYZE,
     PIPE,
     MATERIALIZATION,
     COPY,
     SINK,
     OUTSIDE,
+    JOB,
 )
 
 #: Nouns by name.

@@ -22,7 +22,7 @@ LOCAL = Noun(
         ),
         Command(("local", "stop"), "stop it; its data stay", "local:stop", (), (_PATH, _PORT)),
         Command(("local", "status"), "the embedded servers that run", "local:status"),
-        Command(("local", "reset"), "delete all its Data Sources", "local:reset", (), (YES,)),
+        Command(("local", "reset"), "delete all its Data Sources and Pipes", "local:reset", (), (YES,)),
         Command(
             ("local", "sample"),
             "load a sample data set; without NAME, list them",

@@ -1,0 +1,353 @@
+"""The whole tree of ``%tinybird``, driven in a real IPython and in an executed notebook, and searched for tokens."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pandas as pd
+import pytest
+import requests
+from nbclient import NotebookClient
+
+from tests.integration.notebook.conftest import Cells, Ran
+from tests.integration.notebook.test_magics_secrets import pieces, remembered
+from tests.integration.notebook.tree_steps import STORY, Step
+from tinymagic import local
+from tinymagic.notebook import extension
+from tinymagic.notebook.finding import find_command
+from tinymagic.notebook.tree import COMMANDS, NOUNS
+from tinymagic.notebook.words import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+moto_server = pytest.importorskip("moto.server")
+boto3 = pytest.importorskip("boto3")
+
+
+@dataclass
+class Told:
+    """The story as it went.
+
+    Attributes:
+        ran: what each step gave, in order.
+        folder: with everything that was written.
+        token: that was used.
+        others: tokens that the service made for others, and that may be shown when they are asked for.
+        remembered: by IPython, at the end.
+        kept: what stands for names in braces.
+    """
+
+    folder: Path
+    token: str
+    others: tuple[str, ...]
+    ran: list[tuple[Step, Ran]] = field(default_factory=list)
+    remembered: str = ""
+    kept: dict[str, str] = field(default_factory=dict)
+
+    def filled(self, text: str) -> str:
+        """Fill in the names in braces."""
+        for name, value in self.kept.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
+    def shown(self) -> str:
+        """Return everything that was shown."""
+        return "\n".join(text_of(ran) for _, ran in self.ran)
+
+
+def text_of(ran: Ran) -> str:
+    """Return everything that a cell shows, the whole frame, and its error."""
+    parts = [ran.printed, ran.stderr, *(str(bundle) for bundle in ran.displays)]
+    if isinstance(ran.value, pd.DataFrame):
+        parts += [ran.value.to_string(), repr(ran.value.attrs)]
+    elif ran.value is not None:
+        parts.append(repr(ran.value))
+    if ran.error is not None:
+        parts += [str(ran.error), repr(ran.error), repr(vars(ran.error)), *ran.card]
+    return "\n".join(parts)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[tuple[str, str]]:
+    """URL of an S3 server on loopback, and a bucket there."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    boto3.client(
+        "s3", endpoint_url=url, aws_access_key_id="minio", aws_secret_access_key="x", region_name="us-east-1"
+    ).create_bucket(Bucket="tree")
+    yield url, "tree"
+    server.stop()
+
+
+def tell(shell: InteractiveShell, folder: Path, s3: tuple[str, str], patch: pytest.MonkeyPatch, token: str) -> Told:
+    """Drive the whole tree.
+
+    Args:
+        shell: a bare IPython.
+        folder: to work in.
+        s3: URL and bucket.
+        patch: undone by the caller.
+        token: ``static`` or ``JWT``: what the settings have.
+    """
+    server = local.start(memory=True, port=0, with_parent=True)
+    tokens = requests.get(f"{server.host}/tokens", timeout=10).json()
+    admin = tokens["workspace_admin_token"]
+    used = admin if token == "static" else a_jwt(server.host, admin)
+    for name in ("TINYBIRD_TOKEN", "TINYBIRD_URL", "TINYBIRD_HOST"):
+        patch.delenv(name, raising=False)
+    patch.setenv("TB_TOKEN", used)
+    patch.setenv("TB_HOST", server.host)
+    patch.setenv("TINYMAGIC_CONFIG_HOME", str(folder / "config"))
+    patch.chdir(folder)
+    (folder / "clean.txt").write_text("nothing here\n")
+    (folder / "clean.csv").write_text("day,amount\n2024-01-04,4.5\n")
+    (folder / "broken.csv").write_text("day,amount\n2024-01-05,much\n")
+    kept = {
+        "host": server.host,
+        "port": str(server.port),
+        # Another spelling of the same place, which is taken for one that asks for a token.
+        "remote": server.host,
+        "folder": str(folder),
+        "token": used,
+        "s3": s3[0],
+        "bucket": s3[1],
+    }
+    others = tuple(each for each in tokens.values() if each != used)
+    told = Told(folder, used, others, kept=kept)
+    extension.load(shell)
+    cells = Cells(shell)
+    try:
+        for step in STORY:
+            told.ran.append((step, take(cells, step, told, patch)))
+        told.remembered = remembered(shell)
+    finally:
+        extension.unload(shell)
+        for left in local.running():
+            if left.port == server.port or left.path is None:
+                local.stop(port=left.port)
+    return told
+
+
+def a_jwt(host: str, admin: str) -> str:
+    """Return a JWT that may read what a Pipe named top gives."""
+    made = requests.post(
+        f"{host}/v0/tokens",
+        params={"name": "marked", "expiration_time": "4000000000"},
+        json={"scopes": [{"type": "PIPES:READ", "resource": "top"}]},
+        headers={"Authorization": f"Bearer {admin}"},
+        timeout=10,
+    )
+    made.raise_for_status()
+    return str(made.json()["token"])
+
+
+def take(cells: Cells, step: Step, told: Told, patch: pytest.MonkeyPatch) -> Ran:
+    """Run one step, with somebody there who answers."""
+    filled, line = told.filled, told.filled(step.line)
+    with patch.context() as once, warnings.catch_warnings():
+        # A link with a token warns; for the tests warnings are errors.
+        warnings.simplefilter("default")
+        if step.answer:
+            once.setattr("builtins.input", lambda question="": step.answer)
+        if step.secret:
+            once.setattr("getpass.getpass", lambda prompt="": filled(step.secret))
+            if "login" in line:
+                # As if the host were not on this machine, where no token is asked for.
+                once.setattr("tinymagic.notebook.commands.connection._asked_token", lambda host: filled(step.secret))
+        ran = cells.run(line.removeprefix("cell:") if line.startswith("cell:") else f"%tinybird {line}".rstrip())
+    name, _, column = step.keeps.partition("=")
+    if name and isinstance(ran.value, pd.DataFrame) and len(ran.value) and column in ran.value:
+        told.kept[name] = str(ran.value[column].iloc[0])
+    return ran
+
+
+@pytest.fixture(scope="module")
+def static(bare_shell, tmp_path_factory, s3) -> Iterator[Told]:
+    """The story, told with the Workspace administrator's token."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield tell(bare_shell, tmp_path_factory.mktemp("static"), s3, patch, "static")
+
+
+@pytest.fixture(scope="module")
+def jwt(bare_shell, tmp_path_factory, s3) -> Iterator[Told]:
+    """The story, told with a JWT: most of it is refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield tell(bare_shell, tmp_path_factory.mktemp("jwt"), s3, patch, "JWT")
+
+
+def commands_of_story() -> set[tuple[str, ...]]:
+    """Return the words of all commands in the story."""
+    found = set()
+    for step in STORY:
+        if not step.line.startswith("cell:"):
+            command, _ = find_command(words_of(step.line.replace("{", "").replace("}", "")))
+            if command is not None:
+                found.add(command.words)
+    return found
+
+
+def test_every_command_is_in_the_story():
+    """A command without a step is a command that nobody has seen work."""
+    assert {command.words for command in COMMANDS} - commands_of_story() == set()
+
+
+@pytest.mark.parametrize("place", range(len(STORY)), ids=[f"{step.line[:40] or 'status'}" for step in STORY])
+def test_step(static, place):
+    """Each line does what it says."""
+    step, ran = static.ran[place]
+    text = text_of(ran)
+    if step.fails:
+        assert ran.error is not None
+        assert step.fails in text
+        return
+    if ran.error is not None:
+        raise ran.error
+    for words in step.shows:
+        assert static.filled(words) in text
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
+def test_help_of_each_command(cells, command):
+    """`--help` behind the command, with whatever else there is on the line."""
+    printed = cells.ok(f"%tinybird {' '.join(command.words)} --help").printed
+    assert printed.startswith(f"%tinybird {command.usage()}")
+    assert command.summary in printed
+    assert cells.ok(f"%tinybird {' '.join(command.words)} some words --help").printed == printed
+
+
+@pytest.mark.parametrize("noun", list(NOUNS))
+def test_help_of_each_noun(cells, noun):
+    for line in (f"{noun} --help", f"help {noun}", *(f"{alias} --help" for alias in NOUNS[noun].aliases)):
+        printed = cells.ok(f"%tinybird {line}").printed
+        assert printed.startswith(f"%tinybird {noun}")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
+def test_a_misspelt_option_is_answered_with_a_card(cells, command):
+    ran = cells.run(f"%tinybird {' '.join(command.words)} --no-such-option-at-all")
+    assert len(ran.card) <= 8
+    assert "no option --no-such-option-at-all" in ran.card[0]
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+def secret_pieces(token: str, others: tuple[str, ...] = ()) -> set[str]:
+    """Return every piece of eight characters of *token* that is in no other token."""
+    common = {piece for other in others for piece in pieces(other)}
+    return pieces(token) - common
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return all files, but for the saved login, which holds the token on purpose."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "profiles.json"
+    }
+
+
+@pytest.mark.parametrize("which", ["static", "jwt"])
+class TestTokens:
+    @pytest.fixture
+    def told(self, which, request) -> Told:
+        return request.getfixturevalue(which)
+
+    def test_nothing_shown_has_a_piece_of_it(self, told):
+        for step, ran in told.ran:
+            if step.line.startswith("pipe link"):
+                continue  # A link to share has the token in it: that is what was asked for, with a warning.
+            text = text_of(ran)
+            assert told.token not in text, step.line
+            hits = [piece for piece in secret_pieces(told.token, told.others) if piece in text]
+            assert hits == [], step.line
+
+    def test_nothing_remembered_has_a_piece_of_it(self, told):
+        assert not [piece for piece in secret_pieces(told.token, told.others) if piece in told.remembered]
+
+    def test_no_file_has_a_piece_of_it(self, told):
+        for name, content in files_of(told.folder).items():
+            hits = [piece for piece in secret_pieces(told.token, told.others) if piece.encode() in content]
+            assert hits == [], name
+
+    def test_the_history_database_has_no_piece_of_it(self, told, bare_shell):
+        bare_shell.history_manager.writeout_cache()
+        with sqlite3.connect(bare_shell.history_manager.hist_file) as database:
+            text = "\n".join(str(row) for row in database.execute("SELECT source, source_raw FROM history"))
+        database.close()
+        assert not [piece for piece in secret_pieces(told.token, told.others) if piece in text]
+
+
+def test_a_refused_story_is_told_in_cards(jwt):
+    """With a token that may do next to nothing, every step ends well or in a card."""
+    refused = 0
+    for step, ran in jwt.ran:
+        if ran.error is not None:
+            assert len(ran.card) <= 8, step.line
+            assert "Traceback" not in "\n".join(ran.card)
+            assert type(ran.error).__module__.startswith("tinymagic"), (step.line, repr(ran.error))
+            refused += 1
+    assert refused > 20
+
+
+# --- an executed notebook ---------------------------------------------------------------------------------------------
+
+
+def test_an_executed_notebook(server, tokens, tmp_path, monkeypatch, s3):
+    """A good part of the story in a kernel; the saved file has frames, sentences, and no token."""
+    monkeypatch.setenv("TB_TOKEN", tokens["workspace_admin_token"])
+    monkeypatch.setenv("TB_HOST", server.host)
+    monkeypatch.setenv("TINYMAGIC_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.chdir(tmp_path)
+    chosen = [step for step in STORY if in_notebook(step)]
+    assert len(chosen) > 20
+
+    def cell(step: Step) -> Any:
+        line = step.line.replace("{folder}", str(tmp_path)).replace("trips", "tree_trips").replace(" top", " tree_top")
+        return nbformat.v4.new_code_cell(
+            line.removeprefix("cell:") if line.startswith("cell:") else f"%tinybird {line}"
+        )
+
+    cells = [nbformat.v4.new_code_cell("%load_ext tinymagic"), *(cell(step) for step in chosen)]
+    cells += [nbformat.v4.new_code_cell(f"%tinybird {line}") for line in ("pipe rm tree_top --yes", "--help", "local")]
+    cells += [nbformat.v4.new_code_cell("%tinybird datasource rm tree_trips --yes --force")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    try:
+        NotebookClient(notebook, timeout=120).execute()
+    finally:
+        saved = nbformat.writes(notebook)
+    for step, run in zip(chosen, notebook.cells[1:], strict=False):
+        text = str(run.outputs)
+        for words in step.shows:
+            assert words.replace("trips", "tree_trips") in text or words in text, step.line
+    files = [path.read_bytes() for path in (tmp_path / "ipython").rglob("*") if path.is_file()]
+    text = saved.encode() + b"".join(files)
+    assert not [
+        piece
+        for piece in secret_pieces(tokens["workspace_admin_token"], (tokens["user_token"], tokens["admin_token"]))
+        if piece.encode() in text
+    ]
+
+
+#: First words of steps that need nobody at the keyboard and touch nothing that other tests have.
+_IN_NOTEBOOK = ("cell:", "info", "version", "regions", "datasource ", "pipe ", "usage", "fmt", "profiles")
+_NOT_IN_NOTEBOOK = ("by_day", "to_copy", "to_lake", "trips_copy", "pipe rm", "not_there", "pipe link")
+
+
+def in_notebook(step: Step) -> bool:
+    """Say whether a step may run in the notebook, on the server that all tests share."""
+    alone = not (step.secret or step.answer or step.keeps or step.fails or "{s3}" in step.line)
+    return alone and step.line.startswith(_IN_NOTEBOOK) and not any(words in step.line for words in _NOT_IN_NOTEBOOK)

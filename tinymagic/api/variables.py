@@ -1,0 +1,244 @@
+"""Environment Variables, ``/v0/variables``: secrets for templates, which nobody gets back (``variables.md``)."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from tinymagic.api.errors import InvalidInput, NotFound
+from tinymagic.api.failures import failure_of
+from tinymagic.api.limits import check_variable
+from tinymagic.api.reading import frozen, mappings, moment, names, text
+from tinymagic.api.redaction import Secret
+from tinymagic.api.request import FORM_TYPE, Request
+from tinymagic.api.resource import Resource, path
+from tinymagic.names import NAME_RE, valid_name
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tinymagic.api.errors import TinybirdError
+    from tinymagic.api.replies import Reply
+    from tinymagic.api.retries import Effect
+    from tinymagic.api.transport import Transport
+
+#: Requests that the service takes in a second. The window is a little longer than a second: requests that leave in
+#: order need not arrive as far from each other.
+_REQUESTS, _WINDOW_S = 5, 1.05
+
+#: Shorter values are no secrets: taking "a" out of a sentence would leave a riddle.
+_SHORTEST_SECRET = 4
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An Environment Variable, without its value: the service gives that to nobody.
+
+    Attributes:
+        name: in templates ``{{tb_secret('name')}}``.
+        type: ``secret``.
+        created_at: aware, UTC.
+        updated_at: of its last value.
+        edited_by: who did that, for instance ``token: 'admin token'``.
+        used_by: names of the Pipes, Data Sources and connections that use it; ``None`` when the service does not tell.
+        raw: the whole description.
+    """
+
+    name: str
+    type: str = "secret"
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    edited_by: str = ""
+    used_by: tuple[str, ...] | None = None
+    raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> Variable:
+        """Read a variable of a reply.
+
+        Example:
+            >>> Variable.of({"name": "password", "created_at": "2024-06-21T10:27:57"}).created_at.year
+            2024
+        """
+        used = reply.get("used_by")
+        return cls(
+            name=text(reply.get("name")),
+            type=text(reply.get("type")) or "secret",
+            created_at=moment(reply.get("created_at")),
+            updated_at=moment(reply.get("updated_at")),
+            edited_by=text(reply.get("edited_by")),
+            used_by=names(used) if isinstance(used, list) else None,
+            raw=frozen({key: value for key, value in reply.items() if key != "value"}),
+        )
+
+
+class Variables(Resource):
+    """``workspace.variables``: set and delete secrets. Needs an administrator's token.
+
+    The service takes 5 requests in a second: further ones wait for their turn, which ``on_wait`` is told.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport)
+        self._sent: deque[float] = deque(maxlen=_REQUESTS)
+        self._turn = threading.Lock()
+
+    def list(self) -> builtins.list[Variable]:
+        """Return the variables of the Workspace."""
+        reply = self._asked("GET", "/v0/variables")
+        return [Variable.of(each) for each in mappings(reply.get("variables"))]
+
+    def get(self, name: str) -> Variable:
+        """Return what is known of one; not its value.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return Variable.of(self._asked("GET", _path(name)))
+
+    def set(self, name: str, value: str | Secret) -> Variable:
+        """Give a variable a value, whether there is one of this name or not.
+
+        Raises:
+            InvalidInput: the name or the value cannot be used; nothing was sent.
+            Forbidden: the token is no administrator's, or the Workspace has as many as it may (100).
+        """
+        # From here on no frame of a traceback holds the value in clear.
+        value = _checked(name, value)
+        try:
+            self.get(name)
+        except NotFound:
+            return self.create(name, value)
+        return self.update(name, value)
+
+    def create(self, name: str, value: str | Secret) -> Variable:
+        """Add a variable.
+
+        Args:
+            name: letters, digits and underscores, not beginning with a digit.
+            value: text of at most 8 KB.
+
+        Raises:
+            InvalidInput: the name or the value cannot be used; nothing was sent.
+            BadRequest: the name is taken.
+            Forbidden: the token is no administrator's, or the Workspace has as many as it may (100).
+        """
+        value = _checked(name, value)
+        return Variable.of(self._asked("POST", "/v0/variables", {"name": name}, value))
+
+    def update(self, name: str, value: str | Secret) -> Variable:
+        """Give a variable another value.
+
+        Raises:
+            InvalidInput: the value cannot be used; nothing was sent.
+            NotFound: there is none.
+        """
+        value = _checked(name, value)
+        return Variable.of(self._asked("PUT", _path(name), {}, value, effect="idempotent"))
+
+    def delete(self, name: str) -> None:
+        """Delete one; what uses it fails from now on.
+
+        Raises:
+            NotFound: there is none.
+        """
+        self._asked("DELETE", _path(name), effect="idempotent")
+
+    def used_by(self, name: str) -> builtins.list[str]:
+        """Return the names of what uses a variable.
+
+        The embedded server says it. Other services do not: then it is what the SQL of the Pipes' nodes has as
+        ``tb_secret('name')`` or ``tb_var('name')``; Data Sources and connections that use it are not found.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self.get(name)
+        if found.used_by is not None:
+            return [*found.used_by]
+        use = re.compile(rf"""\btb_(?:secret|var)\s*\(\s*(["']){re.escape(name)}\1""")
+        pipes = mappings(self._get("/v0/pipes", {"attrs": "name,nodes", "node_attrs": "name,sql"}).get("pipes"))
+        return [
+            text(pipe.get("name"))
+            for pipe in pipes
+            if any(use.search(text(node.get("sql"))) for node in mappings(pipe.get("nodes")))
+        ]
+
+    def _asked(
+        self,
+        method: str,
+        address: str,
+        form: Mapping[str, str] | None = None,
+        value: Secret | None = None,
+        *,
+        effect: Effect = "write",
+    ) -> Mapping[str, Any]:
+        body = None if form is None or value is None else _Body(form, value)
+        content_type = None if body is None else FORM_TYPE
+        effect = "read" if method == "GET" else effect
+        request = Request(method, address, body=body, content_type=content_type, effect=effect)
+        self._wait_for_turn()
+        return self._ask(request, failure=_hiding(self._transport, value)).json_object()
+
+    def _wait_for_turn(self) -> None:
+        with self._turn:
+            now = time.monotonic()
+            if len(self._sent) == _REQUESTS and (wait := self._sent[0] + _WINDOW_S - now) > 0:
+                if self._transport.on_wait is not None:
+                    self._transport.on_wait(wait, f"variables take {_REQUESTS} requests in a second")
+                time.sleep(wait)
+            self._sent.append(time.monotonic())
+
+
+class _Body:
+    """A form with a secret value, which is put together when it is sent."""
+
+    def __init__(self, form: Mapping[str, str], value: Secret) -> None:
+        self._form = form
+        self._value = value
+
+    def __call__(self) -> bytes:
+        return urlencode({**self._form, "value": self._value.reveal()}).encode()
+
+
+def _hiding(transport: Transport, value: Secret | None) -> Any:
+    """Return what makes the error of a reply that may repeat the value."""
+
+    def failure(reply: Reply) -> TinybirdError:
+        return failure_of(reply, redact=redact)
+
+    def redact(said: str) -> str:
+        said = transport.redact(said)
+        hides = value is not None and len(value.reveal()) >= _SHORTEST_SECRET
+        return value.redact(said) if value is not None and hides else said
+
+    return failure
+
+
+def _path(name: str) -> str:
+    return path("/v0/variables/", name)
+
+
+def _checked(name: str, value: str | Secret) -> Secret:
+    """Return the value as a secret, when both can be used."""
+    if not NAME_RE.fullmatch(name):
+        hint = f", for instance {valid_name(name)!r}" if name else ""
+        raise InvalidInput(
+            f"{name[:100]!r} is no name for a variable: use letters, digits and underscores, not beginning with a "
+            f"digit{hint}. Nothing was sent."
+        )
+    secret = value if isinstance(value, Secret) else Secret(value) if isinstance(value, str) else None
+    if secret is None:
+        raise InvalidInput(f"The value of the variable {name!r} must be a text. Nothing was sent.")
+    value = secret
+    if not secret:
+        raise InvalidInput(f"The value of the variable {name!r} is empty, which no service takes. Nothing was sent.")
+    check_variable(name, secret.reveal())
+    return secret

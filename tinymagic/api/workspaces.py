@@ -1,0 +1,367 @@
+"""The Workspaces of a person, ``/v0/user/workspaces`` and ``/v0/workspaces`` (``workspace.md`` section 2)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.api.errors import InvalidInput
+from tinymagic.api.reading import flag, frozen, mapping, mappings, moment, text, text_or_none
+from tinymagic.api.redaction import Secret
+from tinymagic.api.resource import Resource, path
+from tinymagic.api.tokens import without_tokens
+from tinymagic.names import name_problem
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from tinymagic.api.workspace import WorkspaceInfo
+
+#: What a member may be.
+ROLES = ("admin", "guest", "viewer")
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who may use a Workspace.
+
+    Attributes:
+        email: of the person.
+        role: ``admin``, ``guest`` or ``viewer``.
+        id: uuid.
+    """
+
+    email: str
+    role: str
+    id: str
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> Member:
+        """Read one of a reply."""
+        return cls(text(reply.get("email")), text(reply.get("role")), text(reply.get("id")))
+
+
+@dataclass(frozen=True)
+class WorkspaceEntry:
+    """A Workspace or branch as lists describe it. What the service does not say is empty or ``None``.
+
+    Attributes:
+        id: uuid.
+        name: of it.
+        token: an administrator's token of it, where the service tells it; it does not show itself.
+        role: of the person in it.
+        owner: uuid of the person who owns it.
+        plan: of it.
+        main: id of the Workspace that it is a branch of, or ``None``.
+        is_branch: whether it is one.
+        members: who may use it.
+        organization: name of the organization.
+        created_at: aware, UTC.
+        raw: the whole description but tokens.
+    """
+
+    id: str
+    name: str
+    token: Secret = field(default_factory=lambda: Secret(""))
+    role: str = ""
+    owner: str = ""
+    plan: str = ""
+    main: str | None = None
+    is_branch: bool = False
+    members: tuple[Member, ...] = ()
+    organization: str = ""
+    created_at: datetime | None = None
+    raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> WorkspaceEntry:
+        """Read a Workspace of a reply.
+
+        Example:
+            >>> WorkspaceEntry.of({"id": "1", "name": "shop", "token": "p.a.b"}).token
+            [hidden]
+        """
+        main = text_or_none(reply.get("main"))
+        return cls(
+            id=text(reply.get("id")),
+            name=text(reply.get("name")),
+            token=Secret(text(reply.get("token"))),
+            role=text(reply.get("role")),
+            owner=text(reply.get("owner")),
+            plan=text(reply.get("plan")),
+            main=main,
+            is_branch=flag(reply.get("is_branch")) or main is not None,
+            members=tuple(Member.of(each) for each in mappings(reply.get("members"))),
+            organization=text(mapping(reply.get("organization")).get("name")),
+            created_at=moment(reply.get("created_at")),
+            raw=frozen(without_tokens(reply)),
+        )
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release of a Workspace (Classic).
+
+    Attributes:
+        semver: its version.
+        commit: of the project.
+        status: for instance ``live``.
+        raw: the whole description.
+    """
+
+    semver: str
+    commit: str
+    status: str
+    raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> Release:
+        """Read one of a reply."""
+        return cls(text(reply.get("semver")), text(reply.get("commit")), text(reply.get("status")), frozen(reply))
+
+
+@dataclass(frozen=True)
+class Organization:
+    """An organization.
+
+    Attributes:
+        id: uuid.
+        name: of it.
+        plan: its name.
+        workspaces: in it, as far as the token may see them.
+        raw: the whole description but tokens.
+    """
+
+    id: str
+    name: str
+    plan: str
+    workspaces: tuple[WorkspaceEntry, ...]
+    raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> Organization:
+        """Read one of a reply."""
+        plan = reply.get("plan")
+        return cls(
+            text(reply.get("id")),
+            text(reply.get("name")),
+            text(plan.get("name") if isinstance(plan, Mapping) else plan),
+            tuple(WorkspaceEntry.of(each) for each in mappings(reply.get("workspaces"))),
+            frozen(without_tokens(reply)),
+        )
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """What ``GET /v0/auth`` says about the token in use.
+
+    Attributes:
+        is_valid: whether the service knows it.
+        is_user: whether it is a user token.
+        raw: the whole reply.
+    """
+
+    is_valid: bool
+    is_user: bool
+    raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> Authentication:
+        """Read the reply."""
+        return cls(flag(reply.get("is_valid")) is True, flag(reply.get("is_user")) is True, frozen(reply))
+
+
+@dataclass(frozen=True)
+class User:
+    """The person whose token it is.
+
+    Attributes:
+        id: uuid.
+        email: of the person.
+        workspaces: of the person.
+        raw: the whole reply but tokens.
+    """
+
+    id: str
+    email: str
+    workspaces: tuple[WorkspaceEntry, ...]
+    raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> User:
+        """Read the reply."""
+        listed = tuple(WorkspaceEntry.of(each) for each in mappings(reply.get("workspaces")))
+        return cls(text(reply.get("id")), text(reply.get("email")), listed, frozen(without_tokens(reply)))
+
+
+class Workspaces(Resource):
+    """``workspace.workspaces``: the Workspaces of a person.
+
+    Making and deleting one needs the *user token*, which belongs to the person and to no Workspace: it is given to the
+    call, sent with it to the same host, and not kept.
+    """
+
+    def current(self) -> WorkspaceInfo:
+        """Return the Workspace of the token in use; the same as `Workspace.info`."""
+        from tinymagic.api.workspace import WorkspaceInfo
+
+        return WorkspaceInfo.of(self._get("/v0/workspace"))
+
+    def list(self, *, branches: bool = False) -> builtins.list[WorkspaceEntry]:
+        """Return the Workspaces that the token may see, with their tokens where the service tells them.
+
+        Args:
+            branches: whether branches are among them.
+
+        Raises:
+            Forbidden: the token is neither a person's nor an administrator's.
+        """
+        reply = self._get("/v0/user/workspaces", {"with_environments": branches})
+        return [WorkspaceEntry.of(each) for each in mappings(reply.get("workspaces"))]
+
+    def get(self, workspace_id: str, *, with_token: bool = False) -> WorkspaceEntry:
+        """Return one.
+
+        Args:
+            workspace_id: its id.
+            with_token: whether its administrator's token is wanted.
+
+        Raises:
+            NotFound: there is none that the token may see.
+        """
+        query = {"with_token": with_token or None}
+        return WorkspaceEntry.of(self._get(path("/v0/workspaces/", workspace_id), query))
+
+    def create(self, name: str, *, user_token: str | Secret, organization_id: str | None = None) -> WorkspaceEntry:
+        """Make a Workspace. Its token is in the result; give it to `tinymagic.connect`.
+
+        Args:
+            name: letters, digits and underscores, not beginning with a digit.
+            user_token: of the person who will own it.
+            organization_id: of the organization that it will belong to.
+
+        Raises:
+            InvalidInput: the name cannot be used; nothing was sent.
+            Conflict: the name is taken.
+            Forbidden: it is no user token.
+        """
+        if problem := name_problem(name, kind="Workspace"):
+            raise InvalidInput(problem)
+        with self._as_user(user_token) as resource:
+            query = {"name": name, "assign_to_organization_id": organization_id}
+            return WorkspaceEntry.of(resource._change("POST", "/v0/workspaces", query=query))
+
+    def delete(self, workspace_id: str, *, user_token: str | Secret, name: str | None = None) -> None:
+        """Delete a Workspace with everything in it.
+
+        Args:
+            workspace_id: its id.
+            user_token: of the person who owns it.
+            name: its name, which the service compares when it is given.
+
+        Raises:
+            NotFound: there is none.
+            Forbidden: it is no user token.
+            BadRequest: *name* is another one's; nothing was deleted.
+        """
+        form = None if name is None else {"confirmation": name}
+        with self._as_user(user_token) as resource:
+            resource._change("DELETE", path("/v0/workspaces/", workspace_id), form=form, effect="idempotent")
+
+    def members(
+        self,
+        workspace_id: str,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        change_role: Sequence[str] = (),
+        role: str | None = None,
+        user_token: str | Secret | None = None,
+    ) -> WorkspaceEntry:
+        """Add members, remove them, or change what they are: one of the three.
+
+        Args:
+            workspace_id: of the Workspace.
+            add: addresses.
+            remove: addresses.
+            change_role: addresses.
+            role: one of `ROLES`, for *add* (there ``guest`` when it is left out) and *change_role*.
+            user_token: of the person who owns the Workspace; ``None``: the token in use, when it is an administrator's.
+
+        Returns:
+            The Workspace with its members, as far as the service tells.
+
+        Raises:
+            InvalidInput: not exactly one of the three is asked for, or there is no such role; nothing was sent.
+            BadRequest: an address is none, or no member's.
+            Forbidden: the token may not.
+        """
+        asked = {"add": add, "remove": remove, "change_role": change_role}
+        given = [(operation, _addresses(people)) for operation, people in asked.items() if people]
+        if len(given) != 1:
+            raise InvalidInput("Say whom to add, whom to remove or whose role to change: one of the three.")
+        operation, people = given[0]
+        if role is not None and role not in ROLES:
+            raise InvalidInput(f"{role!r} is no role; there are {', '.join(ROLES)}.")
+        if operation == "change_role" and role is None:
+            raise InvalidInput(f"Say which role they get: {', '.join(ROLES)}.")
+        form = {"operation": operation, "users": ",".join(people)}
+        if role is not None and operation != "remove":
+            form["new_role" if operation == "change_role" else "role"] = role
+        with self._as_user(user_token) as resource:
+            address = path("/v0/workspaces/", workspace_id, "/users")
+            return WorkspaceEntry.of(resource._change("PUT", address, form=form, effect="idempotent"))
+
+    def releases(self, workspace_id: str) -> builtins.list[Release]:
+        """Return the releases of a Workspace (Classic); the embedded server has none."""
+        reply = self._get(path("/v0/workspaces/", workspace_id, "/releases"))
+        return [Release.of(each) for each in mappings(reply.get("releases"))]
+
+    def organization(self, organization_id: str) -> Organization:
+        """Return an organization.
+
+        Raises:
+            NotFound: there is none that the token may see.
+        """
+        return Organization.of(self._get(path("/v0/organizations/", organization_id)))
+
+    def auth(self, *, user_token: str | Secret | None = None) -> Authentication:
+        """Ask whether a token is valid, and whether it is a user token.
+
+        Args:
+            user_token: the token that is asked about; ``None``: the one in use.
+
+        Raises:
+            Forbidden: the service does not know it.
+        """
+        with self._as_user(user_token) as resource:
+            return Authentication.of(resource._get("/v0/auth"))
+
+    def user(self) -> User:
+        """Return the person whose token it is."""
+        return User.of(self._get("/v0/user"))
+
+    @contextlib.contextmanager
+    def _as_user(self, user_token: str | Secret | None) -> Iterator[Resource]:
+        """Give a resource that sends another token; ``None``: this one."""
+        if user_token is None:
+            yield self
+            return
+        value = user_token.reveal() if isinstance(user_token, Secret) else user_token
+        if not value.strip():
+            raise InvalidInput("This needs your user token, and it is empty.")
+        transport = self._transport.with_token(value)
+        value = user_token = ""
+        try:
+            yield Resource(transport)
+        finally:
+            transport.close()
+
+
+def _addresses(people: Sequence[str]) -> builtins.list[str]:
+    given = [people] if isinstance(people, str) else people
+    return [person.strip() for each in given for person in each.split(",") if person.strip()]

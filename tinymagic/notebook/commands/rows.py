@@ -1,0 +1,101 @@
+"""``%tinybird datasource create|append|replace``: making Data Sources, and getting rows into them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinymagic.notebook.commands.naming import near
+from tinymagic.notebook.commands.rows_in import frame_named, known_datasources, rows_named, say, sending
+from tinymagic.notebook.display import count_of, visible
+from tinymagic.notebook.problems import CellProblem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tinymagic.notebook.tinybird import Call
+
+
+def create(call: Call) -> pd.DataFrame | None:
+    """Make a Data Source, empty or from rows."""
+    name, options = call.words[0], call.options
+    schema = options.get("schema")
+    engine: dict[str, Any] = {
+        "engine": options.get("engine"),
+        "sorting_key": options.get("sorting_key"),
+        "partition_key": options.get("partition_key"),
+        "description": options.get("description"),
+    }
+    sources = call.workspace.datasources
+    if "from_df" in options and "file" in options:
+        raise CellProblem("--from-df and --file are two places to take rows from: give one of them.")
+    if "from_df" in options:
+        rows: Any = frame_named(call, options["from_df"])
+    elif "file" in options:
+        rows = options["file"]
+    elif schema is None:
+        raise CellProblem("One of --schema, --from-df and --file is needed: they say which columns it has.")
+    else:
+        made = sources.create(name, schema, **engine)
+        print(f"Created {visible(made.name)} with {count_of(len(made.columns), 'column')}, and no rows yet.")
+        return None
+    with sending(call, f"create {name}", unit=_unit(rows)) as (tell, cancellation):
+        report = sources.create_from(
+            name,
+            rows,
+            schema=schema,
+            format=options.get("format"),
+            on_progress=tell,
+            cancellation=cancellation,
+            **engine,
+        )
+    return say(call, report, before=f"Created {visible(name)}.")
+
+
+def append(call: Call) -> pd.DataFrame | None:
+    """Add rows, and say what became of them."""
+    name, given = call.words
+    rows = rows_named(call, given)
+    options: dict[str, Any] = {"via": call.options.get("via", "auto"), "format": call.options.get("format")}
+    with (
+        near("Data Source", name, known_datasources(call)),
+        sending(call, f"append to {name}", unit=_unit(rows)) as (tell, cancellation),
+    ):
+        if "no_wait" in call.options:
+            job = call.workspace.datasources.append(name, rows, wait=False, on_progress=tell, **options)
+            print(f"Started the job {visible(job.id)}. %tinybird job wait {visible(job.id)} waits for its end.")
+            return None
+        report = call.workspace.datasources.append(
+            name,
+            rows,
+            batch_rows=call.number("batch"),
+            on_progress=tell,
+            cancellation=cancellation,
+            **options,
+        )
+    return say(call, report)
+
+
+def replace(call: Call) -> pd.DataFrame | None:
+    """Put rows in the place of others, and say what became of them."""
+    name, given = call.words
+    rows = rows_named(call, given)
+    with (
+        near("Data Source", name, known_datasources(call)),
+        sending(call, f"replace {name}", unit=_unit(rows)) as (tell, cancellation),
+    ):
+        report = call.workspace.datasources.replace(
+            name,
+            rows,
+            condition=call.options.get("where"),
+            via="job" if "job" in call.options else "auto",
+            format=call.options.get("format"),
+            on_progress=tell,
+            cancellation=cancellation,
+        )
+    return say(call, report)
+
+
+def _unit(rows: Any) -> str:
+    if isinstance(rows, str) and rows.lower().startswith(("http://", "https://")):
+        return "%"
+    return "B" if isinstance(rows, (str, bytes)) else "rows"
