@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinymagic.api.errors import InvalidInput, TinybirdError
@@ -188,6 +188,9 @@ class Connections(Resource):
                 error.args = tuple(redact(each) if isinstance(each, str) else each for each in error.args)
                 error.message = redact(error.message)
                 error.errors = tuple(redact(each) for each in error.errors)
+                answer = getattr(error, "answer", None)
+                if answer is not None:
+                    error.answer = replace(answer, body=redact(answer.body))
             raise error from None
 
 

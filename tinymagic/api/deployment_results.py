@@ -93,10 +93,11 @@ class Deployment:
     def of(cls, described: Mapping[str, Any]) -> Deployment:
         """Read a description; missing keys are empty."""
         errors = described.get("errors")
+        status = text(described.get("status"))
         return cls(
             id=text(described.get("id")),
-            status=text(described.get("status")),
-            live=bool(flag(described.get("live"))),
+            status=status,
+            live=flag(described.get("live")) is True or status == "live",
             created_at=moment(described.get("created_at")),
             updated_at=moment(described.get("updated_at")),
             changes=_changes(described),

@@ -140,7 +140,7 @@ class Events(Resource):
             compress: ``auto``: gzip, except to this machine.
             on_failure: ``stop`` at the first batch that fails and raise, or ``continue`` with the next one where that
                 can help; then what failed is in the report.
-            on_progress: told how many rows are dealt with.
+            on_progress: told how many rows are dealt with; of a file, bytes.
             timeout_s: seconds for the reply to a batch; ``None``: the Workspace's.
             cancellation: ends the work from another thread.
 
@@ -163,7 +163,7 @@ class Events(Resource):
         plan = plan_of(
             rows, via="events", batch_rows=batch_rows, batch_bytes=batch_bytes, skips=on_failure == "continue"
         )
-        run = self._run(name, wait, compress, on_failure, on_progress, timeout_s, cancellation)
+        run = self._run(name, wait, compress, on_failure, on_progress, timeout_s, cancellation, unit=plan.unit)
         return run.run(plan.source)
 
     def stream(
@@ -263,6 +263,8 @@ class Events(Resource):
         on_progress: OnProgress | None,
         timeout_s: float | None,
         cancellation: Cancellation | None,
+        *,
+        unit: Literal["rows", "B"] = "rows",
     ) -> Run:
         packs = _packs(compress, self._transport.host)
         carrier = EventsCarrier(self._transport, name, wait, packs, timeout_s, cancellation)
@@ -273,6 +275,7 @@ class Events(Resource):
             via="events",
             on_failure=on_failure,
             on_progress=on_progress,
+            unit=unit,
             cancellation=cancellation,
             waited=wait,
         )

@@ -136,6 +136,8 @@ def check_variable(name: str, value: str) -> None:
         InvalidInput: it has more than `VARIABLE_BYTES` in UTF-8.
     """
     size = len(value.encode("utf-8", "surrogatepass"))
+    # Tracebacks that show the variables of frames must not find it here.
+    del value
     if size > VARIABLE_BYTES:
         raise InvalidInput(
             f"The value of the variable {name!r} has {_size(size)}; the service takes at most "

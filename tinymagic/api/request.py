@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from urllib.parse import urlencode
 
+from tinymagic.api.redaction import Secret
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -59,8 +61,8 @@ class Request:
 
     @property
     def asked(self) -> str:
-        """The request in words for errors: method and path, without parameters."""
-        return f"{self.method} {self.path}"
+        """The request in words for errors: method and path, without parameters; a token in the path is hidden."""
+        return Secret("").redact(f"{self.method} {self.path}")
 
 
 def form_body(fields: Mapping[str, str | None]) -> Callable[[], bytes]:

@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ SCOPES = (
 JWT_SCOPES = ("PIPES:READ", "DATASOURCES:READ", "DATASOURCES:APPEND")
 
 _FILTERED = ("DATASOURCES:READ", "PIPES:READ")
+
+#: What an object that is a scope may have.
+_KEYS = ("type", "resource", "filter", "fixed_params")
 _PLURALS = {"DATASOURCE": "DATASOURCES", "PIPE": "PIPES", "TOKEN": "TOKENS"}
 
 
@@ -118,6 +122,16 @@ class Scope:
             raise InvalidInput(f"The scope {self.type} takes no filter; only {' and '.join(_FILTERED)} do.")
         if self.fixed_params and self.type != "PIPES:READ":
             raise InvalidInput(f"Fixed parameters belong to PIPES:READ, not to {self.type}.")
+        if ":" in self.resource:
+            # As a text the rest of it would be taken for a filter.
+            raise InvalidInput(f"{self.resource[:80]!r} is no name of a Data Source or Pipe.")
+        for name, value in self.fixed_params.items():
+            is_number = isinstance(value, (int, float)) and math.isfinite(value)
+            if not isinstance(name, str) or not (isinstance(value, str) or is_number):
+                raise InvalidInput(
+                    f"The fixed parameter {str(name)[:80]!r} is a {type(value).__name__}; it must be a text, a number "
+                    "or a boolean."
+                )
 
     def document(self) -> dict[str, Any]:
         """Return the object that JWTs hold, without empty keys."""
@@ -132,8 +146,13 @@ def read_scopes(scopes: Iterable[str | Scope | Mapping[str, Any]] | str) -> tupl
     Raises:
         InvalidInput: one of them cannot be given to a token.
     """
-    given = [scopes] if isinstance(scopes, str) else list(scopes)
-    return tuple(_scope(each) for each in given)
+    from collections.abc import Iterable, Mapping
+
+    if isinstance(scopes, (str, Scope, Mapping)):
+        return (_scope(scopes),)
+    if not isinstance(scopes, Iterable):
+        raise InvalidInput(f"Scopes are a list of texts such as PIPES:READ:name, not {type(scopes).__name__}.")
+    return tuple(_scope(each) for each in scopes)
 
 
 def read_jwt_scopes(scopes: Iterable[str | Scope | Mapping[str, Any]] | str) -> tuple[Scope, ...]:
@@ -157,6 +176,9 @@ def _scope(given: object) -> Scope:
         return Scope.parse(given)
     if not isinstance(given, (Scope, Mapping)):
         raise InvalidInput(f"A scope is a text such as PIPES:READ:name, not of the type {type(given).__name__}.")
+    if isinstance(given, Mapping) and (unknown := [str(key) for key in given if key not in _KEYS]):
+        # A filter with a misspelt name would be lost, and the token could read everything.
+        raise InvalidInput(f"A scope has no {unknown[0][:80]!r}; it has {', '.join(_KEYS)}.")
     scope = given if isinstance(given, Scope) else Scope.of(given)
     scope.check()
     return scope

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,9 @@ from tinymagic.api.resource import Resource, path
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from tinymagic.api.retries import Effect
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ class Tags(Resource):
             document["resources"] = _documents(resources)
         if not document:
             raise InvalidInput("There is nothing to change: give a new name or resources.")
-        reply = self._change("PUT", path("/v0/tags/", name), document=document, effect="idempotent")
+        # By its old name, a tag that has been renamed is not found a second time.
+        effect: Effect = "write" if new_name is not None else "idempotent"
+        reply = self._change("PUT", path("/v0/tags/", name), document=document, effect=effect)
         return Tag.of({"name": name, **document, **reply})
 
     def delete(self, name: str) -> None:

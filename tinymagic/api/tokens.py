@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import BadReply, InvalidInput
 from tinymagic.api.jwt import Jwt, check_jwt, ends_at, moment_of, sign_jwt
+from tinymagic.api.own_token import OwnToken
 from tinymagic.api.reading import frozen, mapping, mappings, text
 from tinymagic.api.redaction import Secret
 from tinymagic.api.resource import Resource, path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterable
     from datetime import datetime
+
+    from tinymagic.api.retries import Effect
 
 __all__ = ["Jwt", "Scope", "Token", "Tokens", "without_tokens"]
 
@@ -228,7 +231,9 @@ class Tokens(Resource):
             form["scope"] = _static(read_scopes(scopes)) or [""]
         if not form:
             raise InvalidInput("There is nothing to change: give a name, a description or scopes.")
-        return Token.of(self._change("PUT", _path(token), form=form, effect="idempotent"))
+        # By its old name, a token that has been renamed is not found a second time.
+        effect: Effect = "write" if "name" in form else "idempotent"
+        return Token.of(self._change("PUT", _path(token), form=form, effect=effect))
 
     def refresh(self, token: str | Token | Secret) -> Token:
         """Give a token a new text; the old one stops working at once, and so do JWTs that it has signed.
@@ -272,9 +277,11 @@ def _without(value: Any) -> Any:
 
 
 def _key(token: str | Token | Secret) -> str:
+    """Return what names a token in a path: for a token itself the id that is written in it, so that it is in no URL."""
     if isinstance(token, Token):
         return token.id or token.name
-    return token.reveal() if isinstance(token, Secret) else token
+    written = token.reveal() if isinstance(token, Secret) else token
+    return OwnToken.of(written).id or written
 
 
 def _path(token: str | Token | Secret) -> str:

@@ -110,7 +110,7 @@ class Variables(Resource):
             InvalidInput: the name or the value cannot be used; nothing was sent.
             Forbidden: the token is no administrator's, or the Workspace has as many as it may (100).
         """
-        # From here on no frame of a traceback holds the value in clear.
+        value = _hidden(value)
         value = _checked(name, value)
         try:
             self.get(name)
@@ -130,6 +130,7 @@ class Variables(Resource):
             BadRequest: the name is taken.
             Forbidden: the token is no administrator's, or the Workspace has as many as it may (100).
         """
+        value = _hidden(value)
         value = _checked(name, value)
         return Variable.of(self._asked("POST", "/v0/variables", {"name": name}, value))
 
@@ -140,6 +141,7 @@ class Variables(Resource):
             InvalidInput: the value cannot be used; nothing was sent.
             NotFound: there is none.
         """
+        value = _hidden(value)
         value = _checked(name, value)
         return Variable.of(self._asked("PUT", _path(name), {}, value, effect="idempotent"))
 
@@ -226,19 +228,22 @@ def _path(name: str) -> str:
     return path("/v0/variables/", name)
 
 
-def _checked(name: str, value: str | Secret) -> Secret:
-    """Return the value as a secret, when both can be used."""
+def _hidden(value: str | Secret) -> Secret:
+    """Return the value as a secret: from then on no frame of a traceback of ours holds it in clear."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _checked(name: str, value: Secret) -> Secret:
+    """Return the value when both can be used."""
     if not NAME_RE.fullmatch(name):
         hint = f", for instance {valid_name(name)!r}" if name else ""
         raise InvalidInput(
             f"{name[:100]!r} is no name for a variable: use letters, digits and underscores, not beginning with a "
             f"digit{hint}. Nothing was sent."
         )
-    secret = value if isinstance(value, Secret) else Secret(value) if isinstance(value, str) else None
-    if secret is None:
+    if not isinstance(value, Secret):
         raise InvalidInput(f"The value of the variable {name!r} must be a text. Nothing was sent.")
-    value = secret
-    if not secret:
+    if not value:
         raise InvalidInput(f"The value of the variable {name!r} is empty, which no service takes. Nothing was sent.")
-    check_variable(name, secret.reveal())
-    return secret
+    check_variable(name, value.reveal())
+    return value

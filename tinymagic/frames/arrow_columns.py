@@ -148,10 +148,10 @@ def _mask(array: Any) -> np.ndarray[Any, Any] | None:
 
 
 def _numbers(array: Any) -> np.ndarray[Any, Any]:
-    """Return the values as numpy's, 0 for a null."""
+    """Return the values as numpy's, 0 or False for a null."""
     import pyarrow as pa
 
-    filled = array.fill_null(pa.scalar(0, type=array.type)) if array.null_count else array
+    filled = array.fill_null(pa.scalar(0).cast(array.type)) if array.null_count else array
     values: np.ndarray[Any, Any] = filled.to_numpy(zero_copy_only=False)
     return values
 
@@ -171,8 +171,7 @@ def _floats(name: str, array: Any) -> OutgoingColumn:
 
 
 def _booleans(name: str, array: Any) -> OutgoingColumn:
-    filled = array.fill_null(value=False) if array.null_count else array
-    return OutgoingColumn(name, "bool", "Bool", filled.to_numpy(zero_copy_only=False), _mask(array))
+    return OutgoingColumn(name, "bool", "Bool", _numbers(array), _mask(array))
 
 
 def _texts(name: str, array: Any) -> OutgoingColumn:

@@ -72,9 +72,10 @@ def suggested_sorting_key(frame: Table) -> tuple[str, ...]:
         >>> suggested_sorting_key(pandas.DataFrame({"x": [0.5] * 40, "country": ["es", "nl"] * 20}))
         ('country',)
     """
-    from tinymagic.frames.tables import row_count
+    from tinymagic.frames.tables import collected, row_count
 
-    return key_of(outgoing_columns(frame), row_count(frame))
+    table = collected(frame)
+    return key_of(outgoing_columns(table), row_count(table))
 
 
 def key_of(columns: Sequence[OutgoingColumn], rows: int) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.redaction import HIDDEN, PIECE, Secret
+from tinymagic.errors import DeploymentRequired
+from tinymagic.notebook.display import visible
 from tinymagic.notebook.failures import shown_as_card
 from tinymagic.notebook.finding import find_command, help_wanted
 from tinymagic.notebook.help import help_text
@@ -160,6 +162,11 @@ def _run(notebook: Notebook, command: Command, rest: list[Word], line: str) -> A
     module, _, function = command.run.partition(":")
     try:
         result = getattr(import_module(f"tinymagic.notebook.commands.{module}"), function)(call)
+    except DeploymentRequired as error:
+        if error.datafile:
+            # The card says what to do with it.
+            print(f"# {error.file}\n{visible(error.datafile)}")
+        raise
     finally:
         if command.words[-1] not in _ONLY_LOOKING:
             notebook.something_changed()

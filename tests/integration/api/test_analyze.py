@@ -110,7 +110,7 @@ class TestFile:
         told = []
         found = behind.analyze.file(path, on_progress=told.append)
         [sent] = proxy.passed("POST", "/v0/analyze")
-        assert SAMPLE_BYTES - 100 < sent.size_bytes <= SAMPLE_BYTES
+        assert SAMPLE_BYTES - 100 < sent.size <= SAMPLE_BYTES
         assert told[-1].unit == "B"
         assert [each.null_share for each in found.columns] == [0, 0]
 

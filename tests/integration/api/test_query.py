@@ -134,7 +134,7 @@ class TestReplace:
     def test_errors(self, query):
         with pytest.raises(errors.QueryError):
             query.replace_tables("SELECT * FROM a WHERE (", {})
-        with pytest.raises(errors.BadRequest, match="circle"):
+        with pytest.raises(errors.QueryError, match="circle"):
             query.replace_tables("SELECT * FROM a", {"a": "b", "b": "a"})
 
 

@@ -54,6 +54,13 @@ def test_create_and_ls(connected, workspace, source, pipe):
     assert workspace.datasources.get(target).engine["engine_sorting_key"] == "twice"
 
 
+def test_analyze(connected, pipe):
+    printed = connected.ok(f"%tinybird materialization analyze {pipe} doubled --datasource cmdviews_wanted").printed
+    assert "DATASOURCE cmdviews_wanted" in printed
+    assert "ENGINE" in printed
+    assert "Did you mean doubled?" in "\n".join(connected.run(f"%tinybird materialization analyze {pipe} doubld").card)
+
+
 def test_create_and_populate(connected, workspace, pipe):
     target = new("target")
     printed = connected.ok(f"%tinybird materialization create {pipe} doubled {target} --populate --wait").printed

@@ -164,6 +164,19 @@ class TestCreate:
         assert "cmdpipes_no_table" in "\n".join(ran.card)
 
 
+class TestRename:
+    def test_rename(self, connected, workspace, name):
+        wanted = new()
+        assert "another address" in connected.ok(f"%tinybird pipe rename {name} {wanted}").printed
+        assert workspace.pipes.get(wanted).endpoint
+        assert wanted in "\n".join(connected.run(f"%tinybird pipe rename {wanted}x other").card)
+        assert "not a valid Pipe name" in "\n".join(connected.run(f"%tinybird pipe rename {wanted} 1a").card)
+
+    def test_describe(self, connected, workspace, name):
+        connected.ok(f"%tinybird pipe describe {name} 'what it is for'")
+        assert workspace.pipes.get(name).description == "what it is for"
+
+
 class TestNodes:
     def test_append(self, connected, workspace, name):
         printed = connected.ok(f"%tinybird pipe append-node {name} --sql 'SELECT 1 AS one' --name last").printed

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tinymagic.errors import NotFound
+from tests.faults import FaultProxy, status
+from tinymagic.errors import DeploymentRequired, Forbidden, NotFound
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.project.folder import read_project
 
@@ -435,8 +438,8 @@ class TestDeploy:
         assert "parts/engine.incl:2" in shown
         fill(tmp_path, {"parts/engine.incl": "ENGINE MergeTree\nENGINE_SORTING_KEY $KEY\n"})
         project.ok("%tinybird deploy")
-        frame = project.ok("%tinybird datasource ls").value.set_index("name")
-        assert frame.loc["bad"].astype(str).str.fullmatch("a").any()
+        exported = project.ok("%tinybird pull pulled") and (tmp_path / "pulled/datasources/bad.datasource").read_text()
+        assert 'ENGINE_SORTING_KEY "a"' in exported
 
     def test_an_include_of_a_file_that_is_not_there(self, project, tmp_path):
         (tmp_path.parent / "secret.incl").write_text("ENGINE MergeTree")
@@ -541,3 +544,81 @@ def test_there_and_back(own, tmp_path, name):
     own.ok("%tinybird deploy fresh")
     assert set(own.ok("%tinybird pull project").value.change) <= {"same", "new"}
     assert "No changes" in own.ok("%tinybird deploy fresh").printed
+
+
+class TestTo:
+    """``--to FOLDER`` writes what a command would make, and makes nothing."""
+
+    def test_a_data_source(self, own, tmp_path):
+        own.ok("%tinybird datasource create sales --schema 'day Date, amount Float64' --sorting-key day --to project")
+        text = (tmp_path / "project/datasources/sales.datasource").read_text()
+        assert "ENGINE_SORTING_KEY" in text
+        assert resources(own) == []
+        own.ok("%tinybird deploy project")
+        assert resources(own) == ["sales"]
+
+    def test_a_data_source_of_rows(self, own, tmp_path):
+        own.ok("import pandas as pd\nrows = pd.DataFrame({'day': ['a'], 'amount': [1]})")
+        own.ok("%tinybird datasource create first --from-df rows --to project")
+        (tmp_path / "two.csv").write_text("day,amount\n2026-01-01,1\n")
+        own.ok("%tinybird datasource create two --file two.csv --to project")
+        assert "`amount` Int" in (tmp_path / "project/datasources/first.datasource").read_text()
+        assert "day Date" in (tmp_path / "project/datasources/two.datasource").read_text()
+        own.ok("%tinybird deploy project")
+        assert resources(own) == ["first", "two"]
+
+    def test_a_pipe(self, own, tmp_path):
+        own.ok("%tinybird pipe create first --sql 'SELECT 1 AS n' --publish --to project")
+        assert (tmp_path / "project/endpoints/first.pipe").read_text().endswith("TYPE endpoint\n")
+        assert resources(own) == []
+        own.ok("%tinybird deploy project")
+        assert own.ok("%tinybird pipe data first").value.n.tolist() == [1]
+
+    def test_saved_cells(self, own, tmp_path):
+        own.ok("%%tbsql --save base\nSELECT 1 AS n")
+        own.ok("%%tbsql --save more\nSELECT n + 1 AS m FROM base")
+        own.ok("%tinybird pipe create two --from-cells more --to project")
+        assert (tmp_path / "project/pipes/two.pipe").read_text().startswith("NODE base\nSQL >\n    SELECT 1 AS n\n")
+
+    def test_what_is_there_is_asked_about(self, own, tmp_path, answers):
+        command = "%tinybird pipe create first --sql 'SELECT 2 AS n' --to project"
+        fill(tmp_path, {"project/mine/first.pipe": "NODE a\nSQL >\n    SELECT 1\n"})
+        assert "--yes" in str(own.run(command).error)
+        answers.append("n")
+        assert "Nothing was written" in own.ok(command).printed
+        own.ok(f"{command} --yes")
+        assert "SELECT 2" in (tmp_path / "project/mine/first.pipe").read_text()
+        assert not (tmp_path / "project/pipes").exists()
+
+    @pytest.mark.parametrize(
+        "noun", ["pipe create select --sql 'SELECT 1'", "datasource create select --schema 'a Date'"]
+    )
+    def test_a_name_that_cannot_be(self, own, tmp_path, noun):
+        assert "reserved name" in str(own.run(f"%tinybird {noun} --to project").error)
+        assert not (tmp_path / "project").exists()
+
+
+class TestForward:
+    """A Workspace that takes changes by deployments only."""
+
+    SAYS = b'{"error": "Data Sources can only be changed through deployments. Use `tb deploy`."}'
+
+    def test_the_definition_is_printed_and_can_be_deployed(self, own, server, tmp_path, monkeypatch):
+        with FaultProxy(server.host) as proxy:
+            proxy.on("POST", "/v0/datasources", replace(status(400), body=self.SAYS), always=True)
+            monkeypatch.setenv("TB_HOST", proxy.host)
+            create = "%tinybird datasource create sales --schema 'day Date, amount Float64' --sorting-key day"
+            ran = own.run(create)
+            assert isinstance(ran.error, DeploymentRequired)
+            assert "# datasources/sales.datasource\nSCHEMA >\n    day Date,\n    amount Float64" in ran.printed
+            assert "%tinybird deploy FOLDER" in "\n".join(ran.card)
+            own.ok(f"{create} --to project")
+            own.ok("%tinybird deploy project")
+            assert resources(own) == ["sales"]
+
+    def test_a_token_that_may_not_deploy(self, own, tmp_path, monkeypatch, api):
+        fill(tmp_path, PROJECT)
+        wish = {"name": "only_sources", "scope": "DATASOURCES:CREATE"}
+        reply = api.post("/v0/tokens", params=wish, token=os.environ["TB_TOKEN"])
+        monkeypatch.setenv("TB_TOKEN", reply.json()["token"])
+        assert isinstance(own.run("%tinybird deploy").error, Forbidden)

@@ -79,18 +79,18 @@ DATASOURCES = (
     Step("events send renamed_trips event --wait", ("1 row",)),
     Step("events stream renamed_trips stream --wait", ("2 rows",)),
     Step("events retry", fails="nothing to send again"),
-    Step("datasource schedule trips state", fails="q"),
-    Step("datasource start trips", fails="q"),
-    Step("datasource stop trips", fails="q"),
-    Step("datasource sample trips --wait", fails="q"),
-    Step("datasource share trips nowhere", fails="q"),
-    Step("datasource unshare trips nowhere --yes", fails="q"),
+    Step("datasource schedule trips state", fails="no connector"),
+    Step("datasource start trips", fails="no connector"),
+    Step("datasource stop trips", fails="no connector"),
+    Step("datasource sample trips --wait", fails="no connector"),
+    Step("datasource share trips nowhere", fails="Workspace 'nowhere' does not exist"),
+    Step("datasource unshare trips nowhere --yes", fails="Workspace 'nowhere' does not exist"),
     Step("analyze clean.csv", ("day",)),
     Step("job ls", ("delete_data",), keeps="job=id"),
     Step("job show {job}", ("{job}",)),
     Step("job wait {job}", ("done",)),
-    Step("job cancel {job}", fails="cancel"),
-    Step("job retry {job}", fails="retr"),
+    Step("job cancel {job}", fails="cannot be cancelled"),
+    Step("job retry {job}", fails="can be retried"),
 )
 
 PIPES = (
@@ -109,6 +109,9 @@ PIPES = (
     Step("pipe rm-node top first --yes", ("first",)),
     Step("pipe unpublish top --yes", ("top",)),
     Step("pipe publish top daily", ("top",)),
+    Step("pipe describe top 'totals by day'", ("top",)),
+    Step("pipe rename top totals", ("totals",)),
+    Step("pipe rename totals top", ("top",)),
 )
 
 MATERIALIZATIONS = (
@@ -116,6 +119,7 @@ MATERIALIZATIONS = (
         "pipe create by_day --sql 'SELECT day, sum(amount) AS total FROM trips GROUP BY day' --node n --yes",
         ("by_day",),
     ),
+    Step("materialization analyze by_day n", ("ENGINE", "total")),
     Step("materialization create by_day n daily_totals --yes", ("daily_totals",)),
     Step("materialization ls", ("by_day",)),
     Step("materialization populate by_day n --wait --yes", ("done",)),

@@ -295,7 +295,7 @@ class TestSecrets:
         with pytest.raises(errors.BadRequest) as caught:
             ws.connections.create("c", "kafka", {"kafka_secret": secret})
         error = caught.value
-        assert secret not in str(error) + error.message + repr(error.answer)
+        assert secret not in str(error) + error.message + error.answer.body
 
 
 class TestComposed:

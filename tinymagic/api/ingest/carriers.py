@@ -107,11 +107,12 @@ def _told_with_error(reply: Reply, *, events: bool, error: str) -> Told | None:
     try:
         said = mapping(json.loads(reply.body))
     except (ValueError, RecursionError):
-        return None
+        said = {}
     if events:
         stored, quarantined = count(said.get("successful_rows")), count(said.get("quarantined_rows"))
-        if reply.status != 422 or stored is None:
+        if reply.status != 422:
             return None
+        # Stored, in part at least: whatever the counts, these rows are not to be sent again.
         return Told(stored, quarantined, 0, reply.status, error)
     if "import_id" not in said or not ("blocks" in said or "quarantine_rows" in said or "invalid_lines" in said):
         return None

@@ -34,17 +34,21 @@ class LineFile:
         content: of one in memory.
         file_format: ``csv`` or ``ndjson``.
         stamp: size and time of the file: it must not change between two readings.
+        packed: whether it is compressed with gzip.
     """
 
     file_format: FileFormat
     path: Path | None = None
     content: bytes = b""
     stamp: tuple[int, int] = (0, 0)
+    packed: bool = False
 
     @classmethod
     def at(cls, path: Path, file_format: FileFormat) -> LineFile:
         """Take note of the file at *path*."""
-        return cls(file_format, path, stamp=_stamp(path))
+        with path.open("rb") as file:
+            packed = file.read(2) == _GZIP_MAGIC
+        return cls(file_format, path, stamp=_stamp(path), packed=packed)
 
     @property
     def name(self) -> str:
@@ -59,16 +63,14 @@ class LineFile:
         """
         if self.path is None:
             plain: IO[bytes] = io.BytesIO(self.content)
+            file = cast("IO[bytes]", gzip.GzipFile(fileobj=plain)) if self.packed else plain
         else:
             if _stamp(self.path) != self.stamp:
                 raise InvalidInput(
                     f"The file {str(self.path)!r} has changed or gone since its first rows were sent: which of its "
                     "rows are left cannot be told any more."
                 )
-            plain = self.path.open("rb")
-        start = plain.read(2)
-        plain.seek(0)
-        file = cast("IO[bytes]", gzip.GzipFile(fileobj=plain)) if start == _GZIP_MAGIC else plain
+            file = cast("IO[bytes]", gzip.GzipFile(self.path, "rb")) if self.packed else self.path.open("rb")
         if offset:
             file.seek(offset)
         return file
@@ -233,6 +235,8 @@ class Lines(Source):
 
     def rest_bytes(self) -> int:
         """Return how long the rest of a plain file is."""
+        if self._file.packed:
+            return 0
         size = self._file.stamp[0] if self._file.path is not None else len(self._file.content)
         return max(0, size - self._offset)
 

@@ -15,6 +15,7 @@ from tinymagic.api.ingest.plan import Plan, Via, is_url, one_piece, plan_of, wit
 from tinymagic.api.ingest.resume import resumed
 from tinymagic.api.ingest.rows import ndjson_upload
 from tinymagic.api.ingest.run import OnFailure, Run
+from tinymagic.api.limits import check_columns
 from tinymagic.api.resource import Resource, path
 from tinymagic.api.upload import FileFormat, checked_format, format_of_name
 from tinymagic.frames.tables import is_table
@@ -90,11 +91,13 @@ class RowsIn(Resource):
         if schema is None and plan.planned is not None:
             from tinymagic.frames.schema import key_of, schema_text
 
+            check_columns(len(plan.planned.columns), "The table")
             schema = schema_text(plan.planned.columns)
+            notices = _renamed(plan)
             if engine is None and sorting_key is None and not engine_options:
                 sorting_key = ", ".join(key_of(plan.planned.columns, plan.planned.rows)) or None
                 if sorting_key is not None:
-                    notices = (f"Sorted by {sorting_key}, which the values suggest; sorting_key= says otherwise.",)
+                    notices += (f"Sorted by {sorting_key}, which the values suggest; sorting_key= says otherwise.",)
         fields = self._creation(schema, engine, sorting_key, partition_key, engine_options, description)
         fields.update(_dialect_fields(dialect), type_guessing=_flag(type_guessing))
         report = self._send("create", name, plan, fields, timeout_s, "stop", on_progress, cancellation)
@@ -400,6 +403,17 @@ def _empty_piece(file_format: FileFormat) -> Piece:
 
 def _flag(value: bool | None) -> str | None:
     return None if value is None else str(value).lower()
+
+
+def _renamed(plan: Plan) -> tuple[str, ...]:
+    """Name the columns of a table whose names are none in Tinybird."""
+    from tinymagic.frames.outgoing import unique_names
+
+    labels = list(plan.labels or ())
+    changed = [(old, new) for old, new in zip(labels, unique_names(labels), strict=True) if old != new]
+    taken = {column.name for column in plan.planned.columns} if plan.planned is not None else set()
+    said = ", ".join(f"{old!r} is {new}" for old, new in changed if new in taken)
+    return (f"Columns with names that Tinybird does not take: {said}.",) if said else ()
 
 
 def compresses(host: str) -> bool:

@@ -153,7 +153,8 @@ def _of_table(
     file_format: FileFormat = chosen or ("ndjson" if via == "events" or not parquet_is_available() else "parquet")
     if via == "events" and file_format == "parquet":
         raise InvalidInput("The Events API takes NDJSON only: leave the format out, or choose via='multipart'.")
-    most = batch_bytes or (EVENTS_BATCH_BYTES if via == "events" else PART_BYTES[file_format])
+    # As text a row takes several times its room in memory while it is written.
+    most = batch_bytes or (EVENTS_BATCH_BYTES if via == "events" else PART_BYTES["parquet"])
     data = collected(data)
     planned = planned_table(data, as_json=file_format == "ndjson")
     source = TableSource(
@@ -190,7 +191,7 @@ def _of_file(
                 "ws.datasources.append (%tinybird datasource append) takes it."
             )
         most = batch_bytes or EVENTS_BATCH_BYTES
-        return Plan("events", Lines(file, most_bytes=most, most_rows=batch_rows))
+        return Plan("events", Lines(file, most_bytes=most, most_rows=batch_rows), "B")
     if via == "job":
         return Plan("job", whole(upload, count), "B")
     fits = upload.size_bytes <= SIZE_LIMITS[upload.file_format]
@@ -199,7 +200,8 @@ def _of_file(
     most = batch_bytes or PART_BYTES[upload.file_format]
     if file is not None:
         _check_cuttable(upload, dialect)
-        return Plan("multipart", Lines(file, most_bytes=most, most_rows=batch_rows, header=header, offset=len(header)))
+        parts = Lines(file, most_bytes=most, most_rows=batch_rows, header=header, offset=len(header))
+        return Plan("multipart", parts, "B")
     if upload.path is not None and parquet_is_available() and not upload.file_name.lower().endswith(".gz"):
         return Plan("multipart", ParquetParts(upload.path, most_bytes=most))
     if fits:
@@ -214,7 +216,8 @@ def line_file(upload: Upload) -> LineFile | None:
     if upload.path is not None:
         return LineFile.at(upload.path, upload.file_format)
     with upload.open() as file:
-        return LineFile(upload.file_format, content=file.read())
+        content = file.read()
+    return LineFile(upload.file_format, content=content, packed=content.startswith(b"\x1f\x8b"))
 
 
 def header_of(upload: Upload, columns: Sequence[Column], dialect: Mapping[str, str] | None) -> bytes:

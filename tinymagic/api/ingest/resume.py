@@ -65,7 +65,7 @@ def resumed(
     )
     notices = report.notices
     if twice:
-        notices += (f"{twice:,} rows were sent again without knowing whether they were stored: look for doubles.",)
+        notices += (f"Sent again without knowing whether they were stored: {twice:,} rows. Look for doubles.",)
 
     def whole(part: IngestReport) -> IngestReport:
         return replace(

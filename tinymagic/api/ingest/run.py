@@ -92,7 +92,8 @@ class Run:
         Raises:
             BaseException: whatever ended the work, with the report in its attribute ``report``.
         """
-        self._total = source.rest_rows() if self._unit == "rows" else source.rest_bytes() or None
+        if self._on_progress is not None:
+            self._total = source.rest_rows() if self._unit == "rows" else source.rest_bytes() or None
         try:
             for piece in source.pieces():
                 self.send(piece)
@@ -197,11 +198,8 @@ class Run:
         self.batches = folded([*self.batches, batch]) if len(self.batches) > 9_999 else [*self.batches, batch]
         if self._on_progress is None:
             return
-        if self._unit == "rows":
-            self._done += batch.rows or 0
-            self._on_progress(Progress(self._done, self._total, "rows"))
-        else:
-            self._done += batch.bytes
+        self._done += (batch.rows or 0) if self._unit == "rows" else batch.bytes
+        self._on_progress(Progress(min(self._done, self._total or self._done), self._total, self._unit))
 
     def _byte_progress(self) -> OnProgress | None:
         """Return what a carrier tells its bytes to, counted on behind the pieces before."""

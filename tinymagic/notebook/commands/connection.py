@@ -56,14 +56,14 @@ def info(call: Call) -> None:
 
 def unused_settings(session: Session) -> list[str]:
     """Say of each source of settings that does not count, what it has and why it does not count; no token is shown."""
-    chosen = session.chosen is not None
+    chosen = session.chosen
     lines = []
     for each in session.settings():
         if each.problem:
             lines.append(f"Cannot be read: {each.problem}")
-        elif chosen or not each.used:
+        elif not each.used if chosen is None else each.source != chosen.source:
             what = " and ".join(["a token"] * each.has_token + [f"the host {each.host}"] * bool(each.host))
-            why = "this session has chosen otherwise" if chosen else "something above it counts"
+            why = "something above it counts" if chosen is None else "this session has chosen otherwise"
             lines.append(f"Not used:     {each.source} ({what}): {why}")
     return lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook.commands.asking import confirm
-from tinymagic.notebook.commands.pipe import get_pipe, near_node, near_pipe
+from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe
 from tinymagic.notebook.commands.running import say_started, schedule_words
 from tinymagic.notebook.display import count_of, visible
 

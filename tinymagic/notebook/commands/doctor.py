@@ -15,7 +15,7 @@ from tinymagic import profiles
 from tinymagic.errors import ApiError, Forbidden, InsecureHost, NotFound, TinybirdError
 from tinymagic.notebook.commands.connection import unused_settings
 from tinymagic.notebook.commands.token_facts import scopes_of, token_text
-from tinymagic.notebook.display import count_of, human_seconds, visible
+from tinymagic.notebook.display import count_of, human_seconds, short_path, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,11 +139,12 @@ def _folders() -> Iterator[Check]:
     except (OSError, TinybirdError) as error:
         yield Check("bad", "saved logins", str(error))
         return
+    shown = short_path(file)
     if mode & 0o077:
-        advice = f"Make it yours alone: chmod 600 {file}. Then refresh the tokens in it: others may have read them."
-        yield Check("bad", "saved logins", f"{file} can be read by others (mode {mode:04o})", advice)
+        advice = f"Make it yours alone: chmod 600 {shown}. Then refresh the tokens in it: others may have read them."
+        yield Check("bad", "saved logins", f"{shown} can be read by others (mode {mode:04o})", advice)
         return
-    yield Check("ok", "saved logins", f"{number} in {file}, readable for you only (mode {mode:04o})")
+    yield Check("ok", "saved logins", f"{number} in {shown}, readable for you only (mode {mode:04o})")
 
 
 def _settings(call: Call) -> Iterator[Check]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinymagic import local
 from tinymagic.errors import Conflict
 from tinymagic.notebook.commands.asking import confirm
-from tinymagic.notebook.display import count_of, visible
+from tinymagic.notebook.display import count_of, short_path, visible
 from tinymagic.notebook.problems import CellProblem
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def stop(call: Call) -> None:
         print("No embedded Tinybird runs there." if call.options else "No embedded Tinybird is running.")
         return
     call.notebook.session.forget()
-    kept = "What it had in memory is gone." if server.path is None else f"Its data stay in {_short(server.path)}."
+    kept = "What it had in memory is gone." if server.path is None else f"Its data stay in {short_path(server.path)}."
     print(f"The embedded Tinybird on {server.host} is stopped. {kept}")
 
 
@@ -114,12 +113,6 @@ def embedded_workspace(call: Call) -> Workspace:
     return session.local(found.host, "the running embedded server")
 
 
-def _short(path: Path) -> str:
-    """Write a path below the home folder with ``~``: it stays in the saved notebook, the user's name need not."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-
-
 def _line(server: LocalServer) -> str:
-    data = "data in memory" if server.path is None else f"data in {visible(_short(server.path))}"
+    data = "data in memory" if server.path is None else f"data in {visible(short_path(server.path))}"
     return f"The embedded Tinybird listens on {server.host} (process {server.pid}, {data})."

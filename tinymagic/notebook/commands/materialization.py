@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinymagic.notebook.commands.asking import confirm
-from tinymagic.notebook.commands.pipe import get_pipe, near_node
+from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node
 from tinymagic.notebook.commands.running import say_started
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.problems import CellProblem
@@ -25,6 +25,20 @@ def ls(call: Call) -> pd.DataFrame:
     rows = [(each.pipe, each.node, ", ".join(each.reads), each.datasource) for each in views]
     frame: pd.DataFrame = pd.DataFrame(rows, columns=["pipe", "node", "reads", "fills"])
     return frame
+
+
+def analyze(call: Call) -> None:
+    """Print how a node would be materialized."""
+    pipe, node = call.words
+    get_pipe(call, pipe)
+    with near_node(call, pipe, node):
+        advice = call.workspace.materializations.analysis(pipe, node, datasource=call.options.get("datasource"))
+    for warning in advice.warnings:
+        print(f"Warning: {visible(warning)}")
+    for title, text in (("The Pipe", advice.pipe_datafile), ("The Data Source", advice.datasource_datafile)):
+        if text:
+            print(f"{title}:\n")
+            print("\n".join(f"    {visible(line)}" for line in text.strip().splitlines()) + "\n")
 
 
 def create(call: Call) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.errors import NotFound
 from tinymagic.notebook.commands.asking import confirm
-from tinymagic.notebook.commands.naming import near
+from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe, readers_of, sql_of
+from tinymagic.notebook.commands.pipe_nodes import say_how_to_call
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.notebook.problems import CellProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -46,30 +45,6 @@ def moments(values: Sequence[Any]) -> Any:
     import pandas as pd
 
     return pd.to_datetime(pd.Series(list(values), dtype="object"), utc=True, errors="coerce").dt.floor("s")
-
-
-def near_pipe(call: Call, name: str) -> AbstractContextManager[None]:
-    """Let a 404 of the block propose the names of Pipes."""
-    return near("Pipe", name, lambda: [each.name for each in call.workspace.pipes.list(attrs=["id", "name"])])
-
-
-def near_node(call: Call, pipe: str, node: str) -> AbstractContextManager[None]:
-    """Let a 404 of the block propose the names of the nodes of a Pipe, or of Pipes."""
-
-    def known() -> Iterator[str]:
-        return (each.name for each in call.workspace.pipes.get(pipe).nodes)
-
-    return near("node", node, known)
-
-
-def get_pipe(call: Call, name: str) -> Pipe:
-    """Return a Pipe.
-
-    Raises:
-        NotFound: there is none; near names are in it.
-    """
-    with near_pipe(call, name):
-        return call.workspace.pipes.get(name)
 
 
 def show(call: Call) -> pd.DataFrame:
@@ -116,6 +91,11 @@ def create(call: Call) -> None:
     name, options = call.words[0], call.options
     pipes = call.workspace.pipes
     nodes, description = _nodes(call, name)
+    if "to" in options:
+        from tinymagic.notebook.commands.defining import define_pipe
+
+        define_pipe(call, nodes, options.get("description", description))
+        return
     replaces = "force" in options and _is_there(call, name)
     if replaces and not confirm(
         f"Put it in the place of the Pipe {visible(name)}?", yes="yes" in options, otherwise="Nothing was changed."
@@ -132,7 +112,7 @@ def create(call: Call) -> None:
     if "publish" in options and not made.endpoint:
         made = pipes.publish(made.name)
     if made.endpoint:
-        _say_how_to_call(call, made)
+        say_how_to_call(call, made)
 
 
 def _nodes(call: Call, name: str) -> tuple[list[dict[str, Any]], str | None]:
@@ -209,23 +189,6 @@ def _node_of_file(node: Any) -> dict[str, Any]:
     }
 
 
-def sql_of(call: Call, option: str = "sql") -> str:
-    """Return the SQL that an option gives, or the variable that it names.
-
-    Raises:
-        CellProblem: the option is missing, or the variable holds no text.
-    """
-    given = call.options.get(option)
-    if given is None:
-        raise CellProblem(f"--{option} is missing: SQL in quotes, or $NAME of a variable that holds it.")
-    if not given.startswith("$"):
-        return given
-    value = call.value(given)
-    if not isinstance(value, str):
-        raise CellProblem(f"The variable {given.removeprefix('$')!r} is {type(value).__name__}: SQL is a text.")
-    return value
-
-
 def _is_there(call: Call, name: str) -> bool:
     try:
         call.workspace.pipes.get(name)
@@ -234,94 +197,21 @@ def _is_there(call: Call, name: str) -> bool:
     return True
 
 
-def append_node(call: Call) -> None:
-    """Add a node."""
-    name, options = call.words[0], call.options
+def rename(call: Call) -> None:
+    """Give one another name."""
+    name, new_name = call.words
     with near_pipe(call, name):
-        node = call.workspace.pipes.append_node(
-            name,
-            sql_of(call),
-            name=options.get("name"),
-            description=options.get("description"),
-            ignore_sql_errors=True if "ignore_sql_errors" in options else None,
-        )
-    print(f"Added the node {visible(node.name)} to the Pipe {visible(name)}.")
+        made = call.workspace.pipes.update(name, name=new_name)
+    address = " Its endpoint has another address now." if made.endpoint else ""
+    print(f"The Pipe {visible(name)} is called {visible(made.name)} now.{address}")
 
 
-def set_node(call: Call) -> None:
-    """Change a node."""
-    (name, node), options = call.words, call.options
-    get_pipe(call, name)
-    with near_node(call, name, node):
-        changed = call.workspace.pipes.update_node(
-            name,
-            node,
-            sql=sql_of(call) if "sql" in options else None,
-            name=options.get("name"),
-            description=options.get("description"),
-            position=call.number("position"),
-            ignore_sql_errors=True if "ignore_sql_errors" in options else None,
-        )
-    print(f"Changed the node {visible(changed.name)} of the Pipe {visible(name)}.")
-
-
-def rm_node(call: Call) -> None:
-    """Delete a node."""
-    name, node = call.words
-    get_pipe(call, name)
-    with near_node(call, name, node):
-        found = call.workspace.pipes.node(name, node)
-    what = f"the node {visible(found.name)} of the Pipe {visible(name)}"
-    if confirm(f"Delete {what}?", yes="yes" in call.options):
-        call.workspace.pipes.delete_node(name, found.name)
-        print(f"Deleted {what}.")
-
-
-def publish(call: Call) -> None:
-    """Make a node the endpoint, and say how it is called."""
-    name, node = call.words[0], call.word(1)
-    pipe = get_pipe(call, name)
-    wanted = node or (pipe.nodes[-1].name if pipe.nodes else "")
-    with near_node(call, name, wanted):
-        made = call.workspace.pipes.publish(name, node)
-    print(f"Published {visible(name)}.")
-    _say_how_to_call(call, made)
-
-
-def _say_how_to_call(call: Call, pipe: Pipe) -> None:
-    """Print the address, a call for the shell, and the one of here; the token is named and never written."""
-    node = pipe.endpoint_node
-    needed = {each.name: "..." for each in node.params if each.required and each.default is None} if node else {}
-    url = call.workspace.pipes.url(pipe.name, params=needed)
-    print(f"URL:   {url}")
-    print(f'Shell: curl -H "Authorization: Bearer $TB_TOKEN" {shlex.quote(url)}')
-    given = "".join(f" --param {name}=..." for name in needed)
-    print(f"Here:  %tinybird pipe data {visible(pipe.name)}{visible(given)}")
-
-
-def unpublish(call: Call) -> None:
-    """Take the endpoint back."""
-    name = call.words[0]
-    pipe = get_pipe(call, name)
-    readers = readers_of(call, pipe)
-    if pipe.endpoint and not confirm(
-        f"Take the endpoint of {visible(name)} back? Calls of it fail then.{readers}",
-        yes="yes" in call.options,
-        otherwise="Nothing was changed.",
-    ):
-        return
-    call.workspace.pipes.unpublish(name)
-    print(f"{visible(name)} is not published any more.")
-
-
-def readers_of(call: Call, pipe: Pipe) -> str:
-    """Say in a sentence which other Pipes read one; ``""`` when none does."""
-    readers = [
-        visible(each.name)
-        for each in call.workspace.pipes.list()
-        if each.id != pipe.id and any(pipe.name in node.dependencies for node in each.nodes)
-    ]
-    return f" These Pipes read it: {', '.join(readers)}." if readers else ""
+def describe(call: Call) -> None:
+    """Say in words what one is for."""
+    name, text = call.words
+    with near_pipe(call, name):
+        call.workspace.pipes.update(name, description=text)
+    print(f"Described the Pipe {visible(name)}.")
 
 
 def rm(call: Call) -> None:

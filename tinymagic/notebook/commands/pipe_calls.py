@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook.commands.asking import confirm
-from tinymagic.notebook.commands.pipe import get_pipe, near_node, near_pipe, sql_of
+from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe, sql_of
 from tinymagic.notebook.display import footer_text, human_bytes, visible
 from tinymagic.notebook.interrupting import interruptible
 from tinymagic.notebook.parameters import prepare

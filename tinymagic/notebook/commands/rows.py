@@ -28,6 +28,11 @@ def create(call: Call) -> pd.DataFrame | None:
     sources = call.workspace.datasources
     if "from_df" in options and "file" in options:
         raise CellProblem("--from-df and --file are two places to take rows from: give one of them.")
+    if "to" in options:
+        from tinymagic.notebook.commands.defining import define_datasource
+
+        define_datasource(call)
+        return None
     if "from_df" in options:
         rows: Any = frame_named(call, options["from_df"])
     elif "file" in options:

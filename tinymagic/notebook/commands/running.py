@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tinymagic.notebook.commands.waiting import wait_for
@@ -34,7 +35,10 @@ def say_started(call: Call, job: Job, what: str) -> None:
 def _files(job: Job) -> str:
     """Say which files a sink wrote, where the job tells."""
     files = job.raw.get("files")
-    names = [visible(str(each)) for each in files] if isinstance(files, list) else []
+    paths = (
+        [each.get("path") if isinstance(each, Mapping) else each for each in files] if isinstance(files, list) else []
+    )
+    names = [visible(str(each)) for each in paths if each]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f" It wrote {', '.join(names[:3])}{more}." if names else ""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tinymagic.names import near_names
 from tinymagic.notebook.commands.asking import confirm
-from tinymagic.notebook.commands.pipe import get_pipe, near_node, near_pipe
+from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe
 from tinymagic.notebook.commands.running import say_started, schedule_words
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.problems import CellProblem

@@ -6,10 +6,12 @@ A command that is not here does not exist; nothing is listed that cannot be done
 from __future__ import annotations
 
 from tinymagic.notebook.tree.analyze import ANALYZE
+from tinymagic.notebook.tree.branch import BRANCH
 from tinymagic.notebook.tree.command import Command, Noun
 from tinymagic.notebook.tree.connection import CONNECTION
 from tinymagic.notebook.tree.copy import COPY
 from tinymagic.notebook.tree.datasource import DATASOURCE
+from tinymagic.notebook.tree.deployment import DEPLOYMENT
 from tinymagic.notebook.tree.events import EVENTS
 from tinymagic.notebook.tree.job import JOB
 from tinymagic.notebook.tree.local import LOCAL
@@ -18,6 +20,10 @@ from tinymagic.notebook.tree.outside import OUTSIDE
 from tinymagic.notebook.tree.pipe import PIPE
 from tinymagic.notebook.tree.project import PROJECT
 from tinymagic.notebook.tree.sink import SINK
+from tinymagic.notebook.tree.tag import TAG
+from tinymagic.notebook.tree.token import TOKEN
+from tinymagic.notebook.tree.variable import VARIABLE
+from tinymagic.notebook.tree.workspace import WORKSPACE
 
 __all__ = ["COMMANDS", "NOUNS", "Command", "Noun", "commands_of", "noun_named", "words_at"]
 
@@ -35,6 +41,12 @@ _ALL = (
     SINK,
     OUTSIDE,
     JOB,
+    TOKEN,
+    VARIABLE,
+    WORKSPACE,
+    BRANCH,
+    TAG,
+    DEPLOYMENT,
 )
 
 #: Nouns by name.

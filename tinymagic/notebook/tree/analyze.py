@@ -11,7 +11,7 @@ ANALYZE = Noun(
     (
         Command(
             ("analyze",),
-            "columns, types and null share of a file, and its first rows; perhaps a Data Source of it",
+            "columns, types and null share of a file, and its first rows",
             "analyze:analyze",
             ("[FILE|URL|DF]",),
             (
@@ -26,7 +26,7 @@ ANALYZE = Noun(
                 Option(("--to",), "write datasources/NAME.datasource into this project folder", "FOLDER"),
                 YES,
             ),
-            "The service looks at the beginning of the file (of Parquet at all), and guesses: look at the result.\n"
+            "The service looks at the beginning of the file (of Parquet at the whole), and guesses: check it.\n"
             "--to names the file after --create, else after the file.",
         ),
     ),

@@ -45,8 +45,11 @@ DATASOURCE = Noun(
                 Option(("--file",), "take columns and rows from a CSV, NDJSON or Parquet file", "FILE"),
                 _FORMAT,
                 *_ENGINE_OPTIONS,
+                Option(("--to",), "only write its datafile, into this project folder", "FOLDER"),
+                YES,
             ),
-            "One of --schema, --from-df and --file is needed; --schema may go with --file.",
+            "One of --schema, --from-df and --file is needed; --schema may go with --file.\n"
+            "--to asks before it overwrites a file, unless --yes.",
         ),
         Command(
             ("datasource", "append"),

@@ -38,5 +38,4 @@ JOB = Noun(
         Command(("job", "cancel"), "end one that waits or works", "job:cancel", ("ID",)),
         Command(("job", "retry"), "start an import that failed or was cancelled anew", "job:retry", ("ID",), (WAIT,)),
     ),
-    aliases=("jobs",),
 )

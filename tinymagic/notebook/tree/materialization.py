@@ -11,6 +11,13 @@ MATERIALIZATION = Noun(
     (
         Command(("materialization", "ls"), "all materialized views, as a DataFrame", "materialization:ls"),
         Command(
+            ("materialization", "analyze"),
+            "the datafiles by which a node would be materialized; nothing is changed",
+            "materialization:analyze",
+            ("PIPE", "NODE"),
+            (Option(("--datasource",), "name of the Data Source that it would fill", "DATASOURCE"),),
+        ),
+        Command(
             ("materialization", "create"),
             "let a node fill a Data Source, which is made when it is not there",
             "materialization:create",
