@@ -25,6 +25,17 @@ def test_the_page_of_the_magics_is_up_to_date():
     assert reference().PAGE.read_text(encoding="utf-8") == reference().page()
 
 
+def test_the_page_of_the_client_is_up_to_date():
+    """`python docs/python_api.py` has been run since a method or the first line of its docstring changed."""
+    page = reference("python_api")
+    assert page.PAGE.read_text(encoding="utf-8") == page.page()
+
+
+def test_every_method_of_the_client_says_what_it_does():
+    """No line of the page is empty."""
+    assert "|  |" not in reference("python_api").page()
+
+
 def test_the_coverage_of_the_embedded_server_is_up_to_date():
     """`python docs/embedded_coverage.py` has been run since a route changed."""
     coverage = reference("embedded_coverage")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from requests.adapters import HTTPAdapter
 
-#: Per thread: the cancellation of the request that this thread is making.
+#: Per thread: the cancellation of the request that this thread is making, and the longest silence.
 _current = threading.local()
 
 
@@ -85,24 +85,28 @@ class Cancellation:
         self.check()
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self, silence_s: float | None = None) -> Iterator[None]:
         """Make this the cancellation of the requests that this thread makes inside the block.
 
         Blocks may be nested: a callback that is told of progress may make a request of its own.
+
+        Args:
+            silence_s: seconds for which the other side may take or send nothing. The libraries below would give a
+                body only as long as a connection may take to come about, and a busy server is slower than that.
 
         Raises:
             Cancelled: `cancel` has been called before.
         """
         self.check()
         thread = threading.get_ident()
-        before = getattr(_current, "cancellation", None)
+        before = getattr(_current, "watched", None)
         with self._lock:
             connection_before = self._connections.get(thread)
-        _current.cancellation = self
+        _current.watched = (self, silence_s)
         try:
             yield
         finally:
-            _current.cancellation = before
+            _current.watched = before
             with self._lock:
                 self._connections[thread] = connection_before
                 if connection_before is None:
@@ -164,6 +168,12 @@ def cancellable_adapter(pool_size: int) -> HTTPAdapter:
 
 
 def _tell(connection: Any) -> None:
-    cancellation: Cancellation | None = getattr(_current, "cancellation", None)
-    if cancellation is not None:
-        cancellation.use(connection)
+    watched: tuple[Cancellation, float | None] | None = getattr(_current, "watched", None)
+    if watched is None:
+        return
+    cancellation, silence_s = watched
+    cancellation.use(connection)
+    if silence_s is not None and connection.sock is not None:
+        # Both: a connection that is used again sets its socket's time from its own.
+        connection.timeout = silence_s
+        connection.sock.settimeout(silence_s)

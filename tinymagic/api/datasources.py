@@ -149,7 +149,18 @@ class DataSources(RowsIn, RowDeletion, ConnectorIngestion):
 
     def _update(self, name: str, fields: Mapping[str, str]) -> DataSource:
         # After a renaming the old name is not there any more: a second attempt would get 404.
-        reply = self._change("PUT", _path(name), form=fields, effect="write" if "name" in fields else "idempotent")
+        described = {"description": fields.get("description")}
+        reply = self._change(
+            "PUT",
+            _path(name),
+            form=fields,
+            effect="write" if "name" in fields else "idempotent",
+            datafile=lambda: (
+                altered_datasource(name, lambda: self.datafile(name), described)
+                if described["description"] is not None
+                else None
+            ),
+        )
         return DataSource.of(mapping(reply.get("datasource")) or {"name": fields.get("name", name), **reply})
 
     def alter(

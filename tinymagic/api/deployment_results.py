@@ -19,6 +19,9 @@ _CHANGES = ("new", "changed", "deleted")
 #: "line 3", "L3", ":3:" in a sentence about a file.
 _LINE_RE = re.compile(r"\b[Ll]ine:? (\d+)\b|\bL(\d+)\b|:(\d+):")
 
+#: The same in front of the sentence, where the file's name tells it already.
+_LEADING_LINE_RE = re.compile(r"^[Ll]ine:? \d+[:,] *")
+
 
 @dataclass(frozen=True)
 class Change:
@@ -50,8 +53,9 @@ class DeploymentProblem:
     sentence: str
 
     def __str__(self) -> str:
+        """Return ``file:line: sentence``."""
         where = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        return f"{where}: {self.sentence}" if where else self.sentence
+        return f"{where}: {_LEADING_LINE_RE.sub('', self.sentence)}" if where else self.sentence
 
     @classmethod
     def of(cls, described: Any) -> DeploymentProblem:

@@ -9,6 +9,7 @@ from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.deployment_results import Change, Deployment, DeploymentProblem, DeploymentResult
 from tinymagic.api.errors import ApiError, InvalidInput, Timeout
 from tinymagic.api.reading import mapping, mappings
+from tinymagic.api.request import Request
 from tinymagic.api.resource import Resource, path
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class Deployments(Resource):
     """
 
     def build(self, files: Mapping[str, str]) -> DeploymentResult:
-        """Build a project, as Tinybird Local and the embedded server do for development; nothing is deleted.
+        """Build a project, as Tinybird Local and the embedded server do for development: at once, without a deployment.
+
+        Data Sources that have no file any more are deleted with their rows: nothing asks, as with ``tb build``.
 
         Raises:
             InvalidInput: there are no files.
@@ -91,8 +94,7 @@ class Deployments(Resource):
         Raises:
             NotFound: there is none.
         """
-        reply = self._get(path("/v1/deployments/", deployment_id))
-        return Deployment.of(mapping(reply.get("deployment")) or reply)
+        return _of(self._get(path("/v1/deployments/", deployment_id)))
 
     def set_live(self, deployment_id: str) -> Deployment:
         """Make a deployment the live one.
@@ -134,15 +136,17 @@ class Deployments(Resource):
 
         Raises:
             Timeout: it is not settled in time.
+            Cancelled: through *cancellation*.
             NotFound: there is none.
         """
         from tinymagic.api.progress import Progress
 
         cancellation = cancellation or Cancellation()
+        request = Request("GET", path("/v1/deployments/", deployment_id))
         end = None if timeout_s is None else time.monotonic() + timeout_s
         pause = _FIRST_PAUSE_S
         while True:
-            now = self.get(deployment_id)
+            now = _of(self._ask(request, cancellation=cancellation).json_object())
             ready = now.status in _SETTLED
             if ready and (now.live or not live or now.status in ("failed", "deleted")):
                 if on_progress is not None:
@@ -166,6 +170,9 @@ class Deployments(Resource):
     ) -> DeploymentResult:
         if not files:
             raise InvalidInput("There are no datafiles to deploy: everything in the Workspace would be deleted.")
+        for name, written in files.items():
+            if not isinstance(name, str) or not isinstance(written, str):
+                raise InvalidInput(f"The datafiles are texts by path; {name!r} is a {type(written).__name__}.")
         body, content_type = _multipart(files)
         try:
             reply = self._change(
@@ -191,7 +198,7 @@ def _multipart(files: Mapping[str, str]) -> tuple[bytes, str]:
 
     order = (".datasource", ".pipe", ".connection")
     paths = sorted(files, key=lambda each: next((place for place, end in enumerate(order) if each.endswith(end)), 3))
-    parts = [(_PART, (each, files[each].encode(), "text/plain")) for each in paths]
+    parts = [(_PART, (each, files[each].encode("utf-8", "surrogatepass"), "text/plain")) for each in paths]
     return encode_multipart_formdata(parts)
 
 
@@ -210,6 +217,10 @@ def _members(error: ApiError) -> builtins.list[Any]:
         is_file = bool(colon) and file.endswith((".datasource", ".pipe", ".connection", ".incl"))
         members.append({"filename": file, "error": said} if is_file else sentence)
     return members
+
+
+def _of(reply: Mapping[str, Any]) -> Deployment:
+    return Deployment.of(mapping(reply.get("deployment")) or reply)
 
 
 def _described(reply: Mapping[str, Any], deployment_id: str) -> Deployment:

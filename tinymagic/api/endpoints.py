@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlencode
 
+from tinymagic.api.described_frames import OUTPUT_SETTINGS, decoded_reply, described_frame
 from tinymagic.api.endpoint_failures import sql_failure_of
-from tinymagic.api.endpoint_frames import SETTINGS, composed, decoded, described
+from tinymagic.api.endpoint_frames import composed
 from tinymagic.api.errors import InvalidInput, QueryError
 from tinymagic.api.parameters import checked_unicode, request_parameters
 from tinymagic.api.pipe_results import EndpointReply, Explanation
-from tinymagic.api.query import FormatChoice, statistics_of
 from tinymagic.api.replacing import replacing
+from tinymagic.api.reply_statistics import statistics_of
 from tinymagic.api.request import FORM_TYPE, Request, form_body, pairs_of
 from tinymagic.api.resource import Resource, path
 from tinymagic.api.statement import TYPES_COLUMN
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.errors import TinybirdError
     from tinymagic.api.progress import OnProgress
+    from tinymagic.api.query import FormatChoice
     from tinymagic.api.replies import Reply
 
 #: Extensions of an endpoint's URL (``pipes.md`` section 6.2).
@@ -250,11 +252,9 @@ class Endpoints(Resource):
         from tinymagic.frames.decode import decode_json
 
         asked_q = composed(q, limit=limit, only_types=only_types)
-        parameters = request_parameters(params)
-        reply = self._call(pipe, "json", {**_asked(params, asked_q), **SETTINGS["JSONCompact"]}, q, **options)
-        found = decoded(reply, lambda: decode_json(reply.body), self._transport.redact)
-        origin: dict[str, Any] = {"pipe": pipe, "host": self._transport.host, "q": asked_q, "parameters": parameters}
-        return described(found, reply, wire_format="JSON", limit=limit, **origin)
+        reply = self._call(pipe, "json", {**_asked(params, asked_q), **OUTPUT_SETTINGS["JSONCompact"]}, q, **options)
+        found = decoded_reply(reply, lambda: decode_json(reply.body), self._transport.redact)
+        return described_frame(found, reply, self._origin(pipe, params, asked_q, "JSON"), limit=limit)
 
     def _parquet_frame(
         self,
@@ -267,15 +267,24 @@ class Endpoints(Resource):
         from tinymagic.frames.decode import decode_parquet
 
         asked_q = composed(q, limit=limit, wire_format="Parquet")
-        parameters = request_parameters(params)
-        reply = self._call(pipe, "parquet", {**_asked(params, asked_q), **SETTINGS["Parquet"]}, q, **options)
+        reply = self._call(pipe, "parquet", {**_asked(params, asked_q), **OUTPUT_SETTINGS["Parquet"]}, q, **options)
         redact = self._transport.redact
-        found = decoded(reply, lambda: decode_parquet(reply.body, types_column=TYPES_COLUMN), redact)
+        found = decoded_reply(reply, lambda: decode_parquet(reply.body, types_column=TYPES_COLUMN), redact)
         if found is None:
             # Without a row nothing tells the types: the same call for no rows, in JSON, does.
             return self._json_frame(pipe, params, q, limit, options, only_types=True)
-        origin: dict[str, Any] = {"pipe": pipe, "host": self._transport.host, "q": asked_q, "parameters": parameters}
-        return described(found, reply, wire_format="Parquet", limit=limit, **origin)
+        return described_frame(found, reply, self._origin(pipe, params, asked_q, "Parquet"), limit=limit)
+
+    def _origin(
+        self, pipe: str, params: Mapping[str, object] | None, q: str | None, wire_format: str
+    ) -> dict[str, Any]:
+        return {
+            "pipe": pipe,
+            "sql": q or "",
+            "parameters": request_parameters(params),
+            "format": wire_format,
+            "host": self._transport.host,
+        }
 
     def _call(self, pipe: str, extension: str, sent: Mapping[str, str], q: str | None, **options: Any) -> Reply:
         def failure(reply: Reply) -> TinybirdError:

@@ -136,11 +136,10 @@ def ends_at(expires_at: datetime | float | None, lifetime: float | None) -> int:
         ) from None
     if not math.isfinite(end) or end > _LAST_S:
         raise InvalidInput("That is no time at which a JWT can end.")
-    # Whole seconds, and never one that is over before its lifetime is.
-    whole = math.ceil(end)
-    if whole <= now:
+    if end <= now:
         raise InvalidInput("A JWT that is over already is of no use: give a time to come.")
-    return whole
+    # Whole seconds, and never one that is over before its lifetime is.
+    return math.ceil(end)
 
 
 def moment_of(seconds: int) -> datetime:

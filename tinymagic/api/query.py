@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlencode
 
-from tinymagic.api.errors import BadReply, InvalidInput, QueryError, TinybirdError
+from tinymagic.api.described_frames import OUTPUT_SETTINGS, decoded_reply, described_frame
+from tinymagic.api.errors import InvalidInput, QueryError, TinybirdError
 from tinymagic.api.failures import as_sentence, query_failure_of
 from tinymagic.api.parameters import checked_unicode, request_parameters
+from tinymagic.api.reply_statistics import SUMMARY_HEADER, statistics_of
 from tinymagic.api.request import FORM_TYPE, Request, form_body
-from tinymagic.api.sql_tools import SqlTools
-from tinymagic.api.statement import TYPES_COLUMN, Statement, WireFormat, compose, find_name
+from tinymagic.api.sql_tools import SqlTools, explanation_in
+from tinymagic.api.statement import TYPES_COLUMN, Statement, compose, find_name
 from tinymagic.api.upload import parquet_is_available
 
 if TYPE_CHECKING:
@@ -34,17 +34,8 @@ _PATH = "/v0/sql"
 #: From this length of URL parameters on a query is POSTed; the service's front refuses URLs of 8 KB.
 _LONGEST_QUERY_STRING = 4096
 
-#: What the decoders need: NaN and NULL are both null in JSON unless NaN is quoted; Parquet's texts are to be texts.
-_OUTPUT_SETTINGS: dict[WireFormat, dict[str, str]] = {
-    "JSONCompact": {"output_format_json_quote_denormals": "1"},
-    "Parquet": {"output_format_parquet_string_as_string": "1"},
-}
-
 #: What ClickHouse says of a type that Parquet has no form for, such as Interval or NULL without a type.
 _NO_PARQUET_FORM = ("UNKNOWN_TYPE", "NOT_IMPLEMENTED")
-
-#: ClickHouse's own header with statistics, for formats that carry none. Optional.
-_SUMMARY_HEADER = "x-clickhouse-summary"
 
 
 @dataclass(frozen=True)
@@ -173,17 +164,10 @@ class Query(SqlTools):
             QueryError: the service refused the SQL.
             BadReply: the service gives no plan for queries.
         """
-        from tinymagic.api.pipe_results import Explanation
-
         options = {"explain": "true", "pipeline": pipeline}
-        result = self.run(q, params=params, timeout_s=timeout_s, cancellation=cancellation, **options)
-        explained = Explanation.of(_json_mapping(result.text()) or {})
-        if not explained.plan:
-            raise BadReply(
-                "The service gives no plan of a query here. Put the SQL into a Pipe: its plan can be had.",
-                request_id=result.request_id,
-            )
-        return explained
+        return explanation_in(
+            self.run(q, params=params, timeout_s=timeout_s, cancellation=cancellation, **options).text()
+        )
 
     def _json_frame(self, asked: _Asked) -> pd.DataFrame:
         from tinymagic.frames.decode import decode_json_compact
@@ -220,7 +204,7 @@ class Query(SqlTools):
 
         sent = {
             "q": statement.text,
-            **_OUTPUT_SETTINGS[statement.wire_format],
+            **OUTPUT_SETTINGS[statement.wire_format],
             **asked.parameters,
             **asked.options,
         }
@@ -233,49 +217,25 @@ class Query(SqlTools):
         else:
             request = Request("GET", _PATH, sent)
         reply = self._transport.send(request, failure=failure, **options)
-        if _SUMMARY_HEADER in reply.headers:
+        if SUMMARY_HEADER in reply.headers:
             self._reports_statistics = True
         return reply
 
     def _decoded(self, reply: Reply, decode: Callable[[], Any]) -> Any:
-        from tinymagic.frames.decoded import DecodeError
-
-        if reply.content_type == "text/html":
-            raise BadReply(
-                f"{reply.asked} answered with a web page where rows were expected. Is the host an API host?",
-                status=reply.status,
-                request_id=reply.request_id,
-            )
-        try:
-            return decode()
-        except DecodeError as error:
-            text = self._transport.redact(str(error))
-            raise BadReply(text, status=reply.status, request_id=reply.request_id) from None
+        return decoded_reply(reply, decode, self._transport.redact)
 
     def _described(self, statement: Statement, asked: _Asked, decoded: Decoded, reply: Reply) -> pd.DataFrame:
-        """Cut the extra row off and write down where the frame comes from."""
-        frame = decoded.frame
-        truncated = asked.limit is not None and len(frame) > asked.limit
-        if truncated:
-            frame = frame.iloc[: asked.limit].reset_index(drop=True)
-        statistics = decoded.statistics or header_statistics(reply.headers)
-        frame.attrs["tinybird"] = {
-            "sql": statement.text,
-            "parameters": dict(asked.parameters),
-            "columns": [[name, kind] for name, kind in decoded.columns],
-            "statistics": None if statistics is None else _three(statistics),
-            "rows": len(frame),
-            "rows_before_limit": decoded.rows_before_limit_at_least,
-            "wall_s": round(reply.wall_s, 6),
-            "bytes_received": reply.bytes_received,
-            "format": statement.wire_format,
-            "truncated": truncated,
-            "limit": asked.limit,
-            "host": self._transport.host,
-            "request_id": reply.request_id,
-            "notices": list(decoded.notices),
-        }
-        return frame
+        return described_frame(
+            decoded,
+            reply,
+            {
+                "sql": statement.text,
+                "parameters": dict(asked.parameters),
+                "format": statement.wire_format,
+                "host": self._transport.host,
+            },
+            limit=asked.limit,
+        )
 
 
 @dataclass(frozen=True)
@@ -312,60 +272,3 @@ def _placed(error: TinybirdError, place: Callable[[int, str], int | None], given
         elif error.named is not None:
             error.position = find_name(given, error.named, kind=error.named_kind)
     return error
-
-
-def statistics_of(reply: Reply) -> dict[str, float] | None:
-    """Read statistics from the headers of a reply, else from a JSON body, or return ``None``."""
-    return header_statistics(reply.headers) or _body_statistics(reply)
-
-
-def header_statistics(headers: Mapping[str, str]) -> dict[str, float] | None:
-    """Read statistics from ``X-ClickHouse-Summary`` (names in lower case), or return ``None``.
-
-    The header is optional, and its counts are texts.
-    """
-    summary = _json_mapping(headers.get(_SUMMARY_HEADER))
-    if summary is None:
-        return None
-    found = {"rows_read": summary.get("read_rows"), "bytes_read": summary.get("read_bytes")}
-    elapsed = _number(summary.get("elapsed_ns"))
-    return _three({**found, "elapsed": None if elapsed is None else elapsed / 1e9})
-
-
-def _three(statistics: Mapping[str, Any]) -> dict[str, float]:
-    numbers = {name: _number(statistics.get(name)) for name in ("elapsed", "rows_read", "bytes_read")}
-    return {name: number for name, number in numbers.items() if number is not None}
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return None
-
-
-def _json_mapping(text: str | None) -> Mapping[str, Any] | None:
-    if not text:
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-#: The statistics of a JSON reply stand at its end, behind all the rows; nothing else there has braces.
-_BODY_STATISTICS_RE = re.compile(rb'"statistics"\s*:\s*(\{[^{}]*\})\s*\}\s*$')
-_TAIL_BYTES = 2_000
-
-
-def _body_statistics(reply: Reply) -> dict[str, float] | None:
-    if reply.content_type != "application/json":
-        return None
-    found = _BODY_STATISTICS_RE.search(reply.body[-_TAIL_BYTES:])
-    mapping = _json_mapping(found[1].decode()) if found else None
-    return None if mapping is None else _three(mapping)

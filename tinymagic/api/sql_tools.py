@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from tinymagic.api.errors import BadReply, InvalidInput
 from tinymagic.api.failures import query_failure_of
 from tinymagic.api.jobs import Job
-from tinymagic.api.reading import text
+from tinymagic.api.reading import mapping, text
 from tinymagic.api.request import FORM_TYPE, Request, form_body
 from tinymagic.api.resource import Resource
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.api.errors import TinybirdError
+    from tinymagic.api.pipe_results import Explanation
     from tinymagic.api.replies import Reply
 
 
@@ -122,6 +123,24 @@ class SqlTools(Resource):
         if not isinstance(found, str):
             raise BadReply("The service answered without the SQL that was asked for.")
         return found
+
+
+def explanation_in(body: str) -> Explanation:
+    """Read the reply to a query with ``explain=true``.
+
+    Raises:
+        BadReply: there is no plan in it; a service that knows no such parameter answers with rows.
+    """
+    from tinymagic.api.pipe_results import Explanation
+
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    explained = Explanation.of(mapping(found))
+    if not explained.plan:
+        raise BadReply("The service gives no plan of a query here. Put the SQL into a Pipe: its plan can be had.")
+    return explained
 
 
 def _posted(address: str, form: Mapping[str, str | None]) -> Request:

@@ -6,11 +6,11 @@ import re
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
-from tinymagic.api.errors import InvalidInput, NotFound
+from tinymagic.api.errors import ApiError, InvalidInput, NotFound
 from tinymagic.api.failures import failure_of
 from tinymagic.api.limits import check_variable
 from tinymagic.api.reading import frozen, mappings, moment, names, text
@@ -21,17 +21,18 @@ from tinymagic.names import NAME_RE, valid_name
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from tinymagic.api.errors import TinybirdError
-    from tinymagic.api.replies import Reply
     from tinymagic.api.retries import Effect
     from tinymagic.api.transport import Transport
 
 #: Requests that the service takes in a second. The window is a little longer than a second: requests that leave in
 #: order need not arrive as far from each other.
 _REQUESTS, _WINDOW_S = 5, 1.05
+
+#: A shorter wait for a turn is told to nobody.
+_WORTH_TELLING_S = 0.1
 
 #: Shorter values are no secrets: taking "a" out of a sentence would leave a riddle.
 _SHORTEST_SECRET = 4
@@ -156,8 +157,9 @@ class Variables(Resource):
     def used_by(self, name: str) -> builtins.list[str]:
         """Return the names of what uses a variable.
 
-        The embedded server says it. Other services do not: then it is what the SQL of the Pipes' nodes has as
-        ``tb_secret('name')`` or ``tb_var('name')``; Data Sources and connections that use it are not found.
+        The embedded server says it. Other services do not: then it is what has ``tb_secret('name')`` or
+        ``tb_var('name')`` in the SQL of its nodes (Pipes) or in what the service tells about it (Data Sources);
+        connections that use it are not found.
 
         Raises:
             NotFound: there is none.
@@ -167,11 +169,15 @@ class Variables(Resource):
             return [*found.used_by]
         use = re.compile(rf"""\btb_(?:secret|var)\s*\(\s*(["']){re.escape(name)}\1""")
         pipes = mappings(self._get("/v0/pipes", {"attrs": "name,nodes", "node_attrs": "name,sql"}).get("pipes"))
-        return [
+        users = [
             text(pipe.get("name"))
             for pipe in pipes
             if any(use.search(text(node.get("sql"))) for node in mappings(pipe.get("nodes")))
         ]
+        for source in mappings(self._get("/v0/datasources").get("datasources")):
+            if any(map(use.search, _texts_in(source))):
+                users.append(text(source.get("name")))
+        return users
 
     def _asked(
         self,
@@ -186,14 +192,22 @@ class Variables(Resource):
         content_type = None if body is None else FORM_TYPE
         effect = "read" if method == "GET" else effect
         request = Request(method, address, body=body, content_type=content_type, effect=effect)
+        redact = _hiding(self._transport, value)
         self._wait_for_turn()
-        return self._ask(request, failure=_hiding(self._transport, value)).json_object()
+        try:
+            return self._ask(request, failure=lambda reply: failure_of(reply, redact=redact)).json_object()
+        except ApiError as error:
+            # The service, or a proxy on the way, may have repeated what was sent.
+            if error.answer is not None:
+                headers = {name: redact(said) for name, said in error.answer.headers.items()}
+                error.answer = replace(error.answer, headers=headers, body=redact(error.answer.body))
+            raise
 
     def _wait_for_turn(self) -> None:
         with self._turn:
             now = time.monotonic()
             if len(self._sent) == _REQUESTS and (wait := self._sent[0] + _WINDOW_S - now) > 0:
-                if self._transport.on_wait is not None:
+                if self._transport.on_wait is not None and wait >= _WORTH_TELLING_S:
                     self._transport.on_wait(wait, f"variables take {_REQUESTS} requests in a second")
                 time.sleep(wait)
             self._sent.append(time.monotonic())
@@ -210,18 +224,20 @@ class _Body:
         return urlencode({**self._form, "value": self._value.reveal()}).encode()
 
 
-def _hiding(transport: Transport, value: Secret | None) -> Any:
-    """Return what makes the error of a reply that may repeat the value."""
+def _redaction(transport: Transport, value: Secret | None) -> Callable[[str], str]:
+    """Return what takes the token and the value out of a text."""
+    if value is None or len(value.reveal()) < _SHORTEST_SECRET:
+        return transport.redact
+    return lambda said: value.redact(transport.redact(said))
 
-    def failure(reply: Reply) -> TinybirdError:
-        return failure_of(reply, redact=redact)
 
-    def redact(said: str) -> str:
-        said = transport.redact(said)
-        hides = value is not None and len(value.reveal()) >= _SHORTEST_SECRET
-        return value.redact(said) if value is not None and hides else said
-
-    return failure
+def _texts_in(value: Any) -> Iterator[str]:
+    """Give all texts in a reply, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(each)
 
 
 def _path(name: str) -> str:

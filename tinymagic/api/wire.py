@@ -83,7 +83,7 @@ class Wire:
 
         started = time.monotonic()
         late = threading.Event()
-        with cancellation.watching(), contextlib.ExitStack() as opened:
+        with cancellation.watching(timeout_s), contextlib.ExitStack() as opened:
             if request.length != "long" and target is None:
                 opened.callback(_start_clock(timeout_s, late, cancellation).cancel)
             response = None

@@ -318,13 +318,27 @@ def local_token(host: str, *, timeout_s: float = 10.0) -> str:
         ConnectionFailed: nothing listens there.
         BadReply: what listens there is no Tinybird.
     """
+    return _local_token(host, "workspace_admin_token", timeout_s)
+
+
+def local_user_token(host: str, *, timeout_s: float = 10.0) -> str:
+    """Ask a server on this machine for its user token, which makes and deletes Workspaces.
+
+    Raises:
+        ConnectionFailed: nothing listens there.
+        BadReply: what listens there is no Tinybird.
+    """
+    return _local_token(host, "user_token", timeout_s)
+
+
+def _local_token(host: str, name: str, timeout_s: float) -> str:
     from tinymagic.api.errors import BadReply
 
     transport = Transport(host, "", timeout_s=timeout_s)
     try:
-        token = transport.send(Request("GET", "/tokens", token=False)).json_object().get("workspace_admin_token")
+        token = transport.send(Request("GET", "/tokens", token=False)).json_object().get(name)
     finally:
         transport.close()
     if not isinstance(token, str) or not token:
-        raise BadReply(f"{transport.host}/tokens gives no workspace_admin_token: is that a Tinybird server?")
+        raise BadReply(f"{transport.host}/tokens gives no {name}: is that a Tinybird server?")
     return token

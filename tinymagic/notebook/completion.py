@@ -16,6 +16,7 @@ Where the word does not say it, ``Command.completes`` and ``Option.completes`` d
 ``workspace``   Workspaces
 ``branch``      branches
 ``deployment``  deployments
+``tag``         tags
 ``profile``     saved logins
 ``region``      regions
 ``sample``      sample data sets
@@ -59,6 +60,8 @@ _KIND_OF_WORD: dict[str, tuple[str, ...]] = {
     "WORKSPACE": ("workspace",),
     "BRANCH": ("branch",),
     "DEPLOYMENT": ("deployment",),
+    "RESOURCE": ("datasource", "pipe", "connection"),
+    "PIPE.NODE": ("pipe",),
     "PROFILE": ("profile",),
     "REGION": ("region",),
     "DF": ("rows",),
@@ -86,6 +89,7 @@ _KIND_OF_NOUN = {
     "workspace": "workspace",
     "branch": "branch",
     "deployment": "deployment",
+    "tag": "tag",
 }
 
 #: Verbs whose ``NAME`` is a new one.
@@ -94,8 +98,8 @@ _MAKING = ("create",)
 #: All kinds of names.
 KINDS = frozenset(
     """
-    datasource pipe endpoint node column token variable job connection workspace branch deployment profile region sample
-    rows name reference file folder
+    datasource pipe endpoint node column token variable job connection workspace branch deployment tag
+    profile region sample rows name reference file folder
     """.split()
 )
 

@@ -175,9 +175,9 @@ class Notebook:
 
         A command is a noun and a verb. The nouns: ``local`` (the embedded Tinybird), ``datasource``, ``events``,
         ``analyze``, ``pipe``, ``materialization``, ``copy``, ``sink``, ``connection``, ``job``, ``token``,
-        ``variable`` (also ``secret``, ``env``), ``workspace``, ``branch``, ``deployment``. ``%tinybird NOUN`` shows
-        the verbs of one. Without a noun: ``login``, ``logout``, ``info``, ``profiles``, ``use``, ``regions``,
-        ``doctor``, ``usage``, ``why``, ``fmt``, ``version``.
+        ``variable`` (also ``secret``, ``env``), ``workspace``, ``branch``, ``tag``, ``deployment``. ``%tinybird NOUN``
+        shows the verbs of one. Without a noun: ``login``, ``logout``, ``info``, ``profiles``, ``use``, ``regions``,
+        ``doctor``, ``usage``, ``why``, ``fmt``, ``version``; and ``deploy``, ``build``, ``pull`` for project folders.
 
         Lists are DataFrames. What deletes asks first, or takes ``--yes``. Tab completes words, options and names.
         """

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinymagic.notebook import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
 
+    from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.session import Session
 
 #: Names older than this are still offered, and fetched anew.
@@ -28,7 +29,7 @@ def _names(items: Iterable[object]) -> tuple[str, ...]:
     return tuple(sorted({str(name) for each in items if (name := getattr(each, "name", ""))}, key=str.lower))
 
 
-def _of_pipes(workspace: Any) -> dict[str, tuple[str, ...]]:
+def _of_pipes(workspace: Workspace) -> dict[str, tuple[str, ...]]:
     """Return the Pipes, those that are endpoints, and the nodes of each."""
     pipes = workspace.pipes.list()
     found = {"pipe": _names(pipes), "endpoint": _names(each for each in pipes if each.endpoint)}
@@ -37,19 +38,19 @@ def _of_pipes(workspace: Any) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _of_datasources(workspace: Any) -> dict[str, tuple[str, ...]]:
+def _of_datasources(workspace: Workspace) -> dict[str, tuple[str, ...]]:
     """Return the Data Sources, and the columns of each."""
     sources = workspace.datasources.list()
     columns = {f"column {each.name}": tuple(column.name for column in each.columns) for each in sources}
     return {"datasource": _names(sources), **columns}
 
 
-def _of_jobs(workspace: Any) -> dict[str, tuple[str, ...]]:
+def _of_jobs(workspace: Workspace) -> dict[str, tuple[str, ...]]:
     return {"job": tuple(each.id for each in workspace.jobs.list()[:100])}
 
 
 #: Kind -> how it is fetched; the result may hold other kinds too, which the same call tells.
-_FETCHED: Mapping[str, Callable[[Any], dict[str, tuple[str, ...]]]] = {
+_FETCHED: Mapping[str, Callable[[Workspace], dict[str, tuple[str, ...]]]] = {
     "datasource": _of_datasources,
     "pipe": _of_pipes,
     "job": _of_jobs,
@@ -58,6 +59,7 @@ _FETCHED: Mapping[str, Callable[[Any], dict[str, tuple[str, ...]]]] = {
     "connection": lambda workspace: {"connection": _names(workspace.connections.list())},
     "workspace": lambda workspace: {"workspace": _names(workspace.workspaces.list())},
     "branch": lambda workspace: {"branch": _names(workspace.branches.list())},
+    "tag": lambda workspace: {"tag": _names(workspace.tags.list())},
     "deployment": lambda workspace: {"deployment": tuple(each.id for each in workspace.deployments.list())},
 }
 

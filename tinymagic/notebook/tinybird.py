@@ -18,6 +18,7 @@ from tinymagic.notebook.history import scrub
 from tinymagic.notebook.options import parse_command
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.source import Source
+from tinymagic.notebook.typed_values import hide_value, typed_value
 from tinymagic.notebook.words import Word, words_of
 
 if TYPE_CHECKING:
@@ -127,6 +128,10 @@ def _hide_tokens(notebook: Notebook, line: str) -> str:
         if typed or Secret("").redact(word) != word:
             scrub(notebook.shell, word)
             line = line.replace(word, HIDDEN)
+    value = typed_value(line)
+    if value is not None:
+        hide_value(notebook.shell, line)
+        line = line[: line.rindex(value)] + HIDDEN
     return line
 
 

@@ -58,10 +58,14 @@ def test_a_typed_token_leaves_the_history(cells, server, token, line):
 
 
 @pytest.mark.parametrize("token", [JWT, STATIC])
-def test_what_looks_like_a_token_is_hidden_behind_a_misspelt_command(cells, token):
-    ran = cells.run(f"%tinybird logn {token}")
-    shown = ran.printed + "\n".join(ran.card) + remembered(cells.shell)
-    assert not [piece for piece in pieces(token) if piece in shown]
+@pytest.mark.parametrize(
+    "words", ["logn {token}", "token show {token}", "fmt SELECT '{token}'", "pipe data x -p t={token}"]
+)
+def test_what_looks_like_a_token_is_hidden_behind_any_command(connected, cells, token, words):
+    ran = cells.run(f"%tinybird {words.format(token=token)}")
+    shown = ran.printed.replace(token, "") if words.startswith("fmt") else ran.printed
+    shown += "\n".join(ran.card) if ran.error is not None else ""
+    assert not [piece for piece in pieces(token) if piece in shown + remembered(cells.shell)]
 
 
 def test_other_words_stay(cells, server):

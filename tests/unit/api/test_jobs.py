@@ -136,7 +136,7 @@ class TestRequests:
 
     def test_times_are_sent_in_utc(self, ws, server):
         server.on("/v0/jobs", server.answer({"jobs": []}))
-        ws.jobs.list(created_after=datetime(2026, 1, 2, 3), created_before="2026-02-01")
+        ws.jobs.list(created_after=datetime(2026, 1, 2, 3), created_before="2026-02-01")  # noqa: DTZ001
         assert server.seen[0].query == {"created_after": "2026-01-02T03:00:00.000000Z", "created_before": "2026-02-01"}
 
     def test_ids_are_quoted(self, ws, server):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import socket
+import threading
+import time
 import tracemalloc
 import zlib
 
@@ -112,6 +115,34 @@ class TestUploads:
             transport.send(Request("POST", "/v0/x", body=lambda: body, effect="idempotent"))
         assert body.closed
 
+    def test_a_server_that_takes_its_time_is_waited_for(self, monkeypatch):
+        """The time to connect is not the time to send."""
+        monkeypatch.setattr("tinymagic.api.wire.CONNECT_TIMEOUT_S", 0.2)
+        size = 20 * MB
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            received = []
+
+            def serve():
+                connection, _ = listening.accept()
+                with connection, connection.makefile("rb") as reader:
+                    for _ in range(2):
+                        while reader.readline().strip():
+                            pass
+                        time.sleep(0.8)
+                        received.append(len(reader.read(size)))
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            transport = Transport(f"http://127.0.0.1:{listening.getsockname()[1]}", "t", timeout_s=20)
+            for _ in range(2):
+                transport.send(
+                    Request("POST", "/v0/x", body=lambda: Reader(b"x" * size), effect="write", length="long")
+                )
+            transport.close()
+            thread.join()
+        assert received == [size, size]
+
 
 class TestDownloads:
     @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
@@ -197,8 +228,6 @@ class TestDownloads:
         assert (len(target.getvalue()), asked[0]) == (MB, {"b": 1})
 
     def test_one_switch_ends_several_threads(self, server, transport):
-        import threading
-
         server.on("/v0/x", server.Answer(200, b" " * 500, how="drip", seconds=0.05))
         cancellation = Cancellation()
         ended = []

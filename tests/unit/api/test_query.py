@@ -19,7 +19,7 @@ from tinymagic.api.errors import (
     TinybirdError,
     UnknownTable,
 )
-from tinymagic.api.query import header_statistics
+from tinymagic.api.reply_statistics import header_statistics
 from tinymagic.api.statement import TYPES_COLUMN
 
 STATISTICS = {"elapsed": 0.5, "rows_read": 4, "bytes_read": 32}

@@ -13,6 +13,7 @@ from tinymagic.notebook.project import folder as project_folder
 from tinymagic.notebook.project.connections import connection_file, same_connection, with_settings_of
 from tinymagic.notebook.project.folder import read_project
 from tinymagic.notebook.project.problems import project_problem
+from tinymagic.notebook.project.pulling import Definition, compare
 
 
 @pytest.fixture
@@ -101,6 +102,29 @@ class TestConnections:
     def test_names_of_secrets_stay(self):
         mine = 'TYPE s3\nS3_REGION us-east-1\nS3_SECRET {{ tb_secret("mine") }}\n'
         assert with_settings_of(self.TOLD, mine) == mine.replace("us-east-1", "eu-west-1")
+
+
+class TestComparing:
+    FILE = "SCHEMA >\n    a String\n\nENGINE MergeTree\n\nKAFKA_TOPIC t\nKAFKA_CONNECTION_NAME c\n"
+
+    def compared(self, tmp_path, told):
+        """Return the comparison of the file with what a service tells."""
+        (tmp_path / "a.datasource").write_text(self.FILE)
+        found = [Definition("Data Source", "a", told, "datasources/a.datasource")]
+        return compare(read_project(tmp_path), found)[0]
+
+    def test_where_rows_come_from_is_kept_when_it_is_not_told(self, tmp_path):
+        untold = 'SCHEMA >\n    `a` String\n\nENGINE "MergeTree"\n'
+        assert self.compared(tmp_path, untold).change == "same"
+        changed = self.compared(tmp_path, untold.replace("String", "Int8"))
+        assert changed.change == "changed"
+        assert "KAFKA_TOPIC t" in changed.text
+        assert "-    a String" in changed.difference()
+
+    def test_where_rows_come_from_is_compared_when_it_is_told(self, tmp_path):
+        told = 'SCHEMA >\n    `a` String,\n    `__value` String\n\nENGINE "MergeTree"\n\nKAFKA_TOPIC {}\n'
+        assert self.compared(tmp_path, f"{told.format('t')}KAFKA_CONNECTION_NAME c\n").change == "same"
+        assert self.compared(tmp_path, told.format("u")).change == "changed"
 
 
 class TestWriting:

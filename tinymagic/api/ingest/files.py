@@ -159,17 +159,23 @@ class Lines(Source):
         rows, size = 0, len(self._header)
         lines: list[bytes] = []
         record: list[bytes] = []
+        length = 0
         for line, ends in self._file.records(start, self._most_bytes):
             record.append(line)
+            length += len(line)
             if not ends:
-                if sum(map(len, record)) > self._most_bytes:
+                if length > self._most_bytes:
                     raise PayloadTooLarge(
                         f"{self._file.name!r}: the record that begins in row {row + rows} does not end within "
                         f"{self._most_bytes / 1e6:,.1f} MB. Is a quotation mark not closed?"
                     )
                 continue
-            length = sum(map(len, record))
-            blank = length <= 2 and not b"".join(record).strip()
+            blank = len(record) == 1 and line.isspace()
+            if length + len(self._header) > self._most_bytes:
+                raise PayloadTooLarge(
+                    f"{self._file.name!r}: row {row + rows} alone has {length / 1e6:,.1f} MB; a request takes at most "
+                    f"{self._most_bytes / 1e6:,.1f} MB."
+                )
             if rows and (size + length > self._most_bytes or (self._most_rows is not None and rows >= self._most_rows)):
                 end = start + size - len(self._header)
                 # What comes next is known before anything can go wrong.
@@ -177,7 +183,7 @@ class Lines(Source):
                 yield self._piece(row, rows, start, lines)
                 row, start, rows, size, lines = row + rows, end, 0, len(self._header), []
             lines += record
-            rows, size, record = rows + (not blank), size + length, []
+            rows, size, record, length = rows + (not blank), size + length, [], 0
         lines += record
         rows += any(not line.isspace() for line in record)
         if rows:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.notebook.commands.asking import ask_secret, confirm
+from tinymagic.errors import TinybirdError
+from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.datasource_facts import (
     dependents_of,
     get_source,
@@ -92,7 +93,7 @@ def share(call: Call) -> None:
     """Let another Workspace read one."""
     name, workspace = call.words
     source = get_source(call, name)
-    call.workspace.datasources.share(source.name, workspace, user_token=_user_token(call))
+    call.workspace.datasources.share(source.name, _workspace_id(call, workspace), user_token=_user_token(call))
     print(f"{visible(source.name)} can now be read in the Workspace {visible(workspace)}.")
 
 
@@ -102,12 +103,24 @@ def unshare(call: Call) -> None:
     source = get_source(call, name)
     question = f"Take {visible(source.name)} away from the Workspace {visible(workspace)}? Queries there will fail."
     if confirm(question, yes="yes" in call.options, otherwise=_UNCHANGED):
-        call.workspace.datasources.unshare(source.name, workspace, user_token=_user_token(call))
+        target = _workspace_id(call, workspace)
+        call.workspace.datasources.unshare(source.name, target, user_token=_user_token(call))
         print(f"{visible(source.name)} cannot be read in the Workspace {visible(workspace)} any more.")
 
 
 def _user_token(call: Call) -> str | None:
-    return ask_secret("Your user token: ") if "as_user" in call.options else None
+    from tinymagic.notebook.commands.changing import user_token
+
+    return user_token(call).reveal() if "as_user" in call.options else None
+
+
+def _workspace_id(call: Call, given: str) -> str:
+    """Return the id of the Workspace of this name; *given* itself when the token does not see such a one."""
+    try:
+        found = call.workspace.workspaces.list()
+    except TinybirdError:
+        return given
+    return next((each.id for each in found if given in (each.name, each.id) and each.id), given)
 
 
 def dependencies(call: Call) -> pd.DataFrame:

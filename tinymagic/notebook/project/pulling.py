@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tinymagic.api.progress import Progress
@@ -117,9 +117,9 @@ def compare(project: Project, found: list[Definition]) -> list[Comparison]:
         path = project.path_of(each.kind, each.name)
         if path is not None:
             file = project.files[path]
-            change = "same" if _is_same(each, file.text) else "changed"
-            text = with_settings_of(each.text, file.text) if each.kind == "connection" else each.text
-            compared.append(Comparison(each.kind, each.name, path, change, text, file.written))
+            told = replace(each, text=_with_untold(each, file.text))
+            change = "same" if _is_same(told, file.text) else "changed"
+            compared.append(Comparison(each.kind, each.name, path, change, told.text, file.written))
         elif each.place is not None:
             compared.append(Comparison(each.kind, each.name, each.place, "new", each.text))
     for path, file in project.files.items():
@@ -127,6 +127,26 @@ def compare(project: Project, found: list[Definition]) -> list[Comparison]:
         if (kind, name) not in known:
             compared.append(Comparison(kind, name, path, "only here", before=file.written))
     return compared
+
+
+def _with_untold(definition: Definition, text: str) -> str:
+    """Return a definition with what only the file says, because services do not tell it: secrets, where rows come from.
+
+    A Data Source of a service that tells nothing about Kafka or a bucket keeps what the file says about them.
+    """
+    if definition.kind == "connection":
+        return with_settings_of(definition.text, text)
+    if definition.kind != "Data Source":
+        return definition.text
+    theirs, ours = read_datasource(definition.text), read_datasource(text)
+    if any(key.startswith(_SOURCES) for key in theirs.settings):
+        return definition.text
+    untold = {key: value for key, value in ours.settings.items() if key.startswith(_SOURCES)}
+    return print_datasource(replace(theirs, settings={**theirs.settings, **untold})) if untold else definition.text
+
+
+#: Begin the settings that say where rows come from.
+_SOURCES = ("kafka_", "import_")
 
 
 def _is_same(definition: Definition, text: str) -> bool:

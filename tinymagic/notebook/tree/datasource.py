@@ -19,7 +19,7 @@ _FORMAT = Option(
     ("csv", "ndjson", "parquet"),
 )
 
-_AS_USER = Option(("--as-user",), "with your user token, which is asked for, where the service needs it")
+_AS_USER = Option(("--as-user",), "with your user token (of TB_USER_TOKEN, or asked for), where the service needs it")
 
 DATASOURCE = Noun(
     "datasource",

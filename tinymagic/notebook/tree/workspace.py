@@ -24,7 +24,7 @@ WORKSPACE = Noun(
             "workspace:use",
             ("NAME",),
             (),
-            "Its token comes from the service, where the token in use may see it.",
+            "Its token comes from the service: with the token in use, or with your user token (TB_USER_TOKEN).",
         ),
         Command(
             ("workspace", "create"),

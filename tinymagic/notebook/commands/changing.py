@@ -1,0 +1,71 @@
+"""Working in another Workspace or branch of the same host, for the rest of the session."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tinymagic.api.redaction import Secret
+from tinymagic.errors import TinybirdError
+from tinymagic.notebook.display import visible
+from tinymagic.notebook.problems import CellProblem
+
+if TYPE_CHECKING:
+    from tinymagic.notebook.tinybird import Call
+
+
+def work_in(call: Call, kind: str, name: str, token: Secret) -> None:
+    """Connect the session to another Workspace or branch, and say so.
+
+    Args:
+        call: of the command.
+        kind: ``Workspace`` or ``branch``.
+        name: of it.
+        token: an administrator's of it.
+
+    Raises:
+        CellProblem: the token in use was not told that one.
+    """
+    if not token:
+        raise CellProblem(
+            f"The service does not tell the token of the {kind} {name!r} to the token in use. "
+            "%tinybird login connects with its own."
+        )
+    call.notebook.session.choose(call.workspace.with_token(token.reveal(), source=f"%tinybird {kind.lower()} use"))
+    print(f"This notebook works in the {kind} {visible(name)} from here on, until its session ends.")
+
+
+def known_user_token(call: Call) -> Secret | None:
+    """Return the token of the person where nobody has to be asked: ``TB_USER_TOKEN``, or a server on this machine."""
+    from tinymagic.api.hosts import is_local_host
+    from tinymagic.api.workspace import local_user_token
+
+    given = os.environ.get("TB_USER_TOKEN", "").strip()
+    if given:
+        return Secret(given)
+    if not is_local_host(call.workspace.host):
+        return None
+    try:
+        return Secret(local_user_token(call.workspace.host))
+    except TinybirdError:
+        return None
+
+
+def user_token(call: Call) -> Secret:
+    """Return the token of the person; it is asked for when it is not known.
+
+    Raises:
+        CellProblem: nobody can be asked, or nothing is answered.
+    """
+    from getpass import getpass
+
+    known = known_user_token(call)
+    if known is not None:
+        return known
+    try:
+        answer = getpass("Your user token: ").strip()
+    except (EOFError, OSError, NotImplementedError):
+        raise CellProblem("Nobody can be asked for your user token here: set TB_USER_TOKEN.") from None
+    if not answer:
+        raise CellProblem("No user token was given; nothing has changed.")
+    return Secret(answer)
