@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
@@ -58,6 +59,7 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile("[^/]+".join(re.escape(part) for part in parts) + "/?")
 
 
+@lru_cache(maxsize=None)
 def operation_of(line: str) -> Operation | None:
     """Return the operation that a request, ``METHOD /path``, is."""
     found = [each for each in OPERATIONS if each.matches(line)]
@@ -95,7 +97,7 @@ _QUERY = [
         lambda ws: ws.query.tables("SELECT * FROM events"),
         "",
         {"tables": [["", "events"]]},
-        why="cell",
+        why="library",
     ),
     Operation(
         "Query",
@@ -398,8 +400,8 @@ _WORKSPACES = [
     _same(_W, "POST /v1/environments", "POST /v0/environments"),
     Operation(_W, "GET /v0/environments/{id}", lambda ws: ws.branches.get("try"), "branch show", usual.BRANCH),
     Operation(_W, "DELETE /v0/environments/{id}", lambda ws: ws.branches.delete("try"), "branch rm", usual.OK),
-    Operation(_W, "GET /v0/auth", lambda ws: ws.workspaces.auth(), "", usual.AUTH, why="info"),
-    Operation(_W, "GET /v0/user", lambda ws: ws.workspaces.user(), "", usual.USER, why="info"),
+    Operation(_W, "GET /v0/auth", lambda ws: ws.workspaces.auth(), "", usual.AUTH, why="library"),
+    Operation(_W, "GET /v0/user", lambda ws: ws.workspaces.user(), "", usual.USER, why="library"),
     Operation(
         _W,
         "GET /v0/organizations/{id}",

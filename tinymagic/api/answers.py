@@ -42,8 +42,3 @@ class Answer:
         """
         headers = {name: redact(value) for name, value in reply.headers.items() if name != "set-cookie"}
         return cls(redact(reply.asked), reply.status, headers, redact(reply.text()[:_LONGEST_BODY]), reply.wall_s)
-
-    def without(self, redact: Callable[[str], str]) -> Answer:
-        """Return a copy without what *redact* takes out of a text, for instance the value of a variable."""
-        headers = {name: redact(value) for name, value in self.headers.items()}
-        return Answer(redact(self.asked), self.status, headers, redact(self.body), self.wall_s)

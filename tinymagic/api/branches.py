@@ -43,7 +43,7 @@ class Branch:
     id: str
     name: str
     main: str | None = None
-    token: Secret = field(default_factory=lambda: Secret(""))
+    token: Secret = field(default_factory=lambda: Secret(""), compare=False)
     owner: str = ""
     created_at: datetime | None = None
     job: Job | None = field(default=None, repr=False)

@@ -11,7 +11,8 @@ from tinymagic.api.datasource_files import altered_datasource, new_datasource
 from tinymagic.api.datasource_results import Column, DataSource, ImportReport, Statistics
 from tinymagic.api.datasource_rows import RowDeletion
 from tinymagic.api.errors import BadRequest, InvalidInput
-from tinymagic.api.ingest.methods import RowsIn, engine_fields
+from tinymagic.api.ingest.fields import engine_fields
+from tinymagic.api.ingest.methods import RowsIn
 from tinymagic.api.reading import mapping, mappings, text
 from tinymagic.api.resource import path
 from tinymagic.names import name_problem

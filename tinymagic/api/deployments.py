@@ -101,7 +101,7 @@ class Deployments(Resource):
 
         Raises:
             NotFound: there is none.
-            BadRequest: it is not ready, or live already.
+            BadRequest: it is not ready; some services say so of one that is live already, too.
         """
         reply = self._change("POST", path("/v1/deployments/", deployment_id, "/set-live"))
         return _described(reply, deployment_id)

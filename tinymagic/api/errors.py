@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tinymagic.api.answers import Answer
+    from tinymagic.api.ingest.report import IngestReport
 
 
 class TinybirdError(Exception):
@@ -60,9 +61,12 @@ class TinybirdError(Exception):
         request_id: the id under which the service knows the request, or ``None``.
         sql: the SQL that was asked, as the user gave it, or ``None`` when none was.
         answer: the service's reply word for word (`tinymagic.api.answers.Answer`), or ``None`` when none came.
+        report: what became of every row (`tinymagic.api.ingest.report.IngestReport`) when the error ended an ingestion,
+            else ``None``.
     """
 
     answer: Answer | None = None
+    report: IngestReport | None = None
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import InvalidInput
 from tinymagic.api.ingest.carriers import EVENTS_PATH, EventsCarrier
-from tinymagic.api.ingest.methods import compresses
+from tinymagic.api.ingest.fields import compresses
 from tinymagic.api.ingest.plan import EVENTS_BATCH_BYTES, is_url, plan_of
 from tinymagic.api.ingest.resume import resumed
 from tinymagic.api.ingest.run import OnFailure, Run

@@ -46,7 +46,7 @@ class Token:
     name: str
     description: str = ""
     scopes: tuple[Scope, ...] = ()
-    token: Secret = field(default_factory=lambda: Secret(""))
+    token: Secret = field(default_factory=lambda: Secret(""), compare=False)
     origin: str = ""
     raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
 

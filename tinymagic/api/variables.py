@@ -224,11 +224,12 @@ class _Body:
         return urlencode({**self._form, "value": self._value.reveal()}).encode()
 
 
-def _redaction(transport: Transport, value: Secret | None) -> Callable[[str], str]:
-    """Return what takes the token and the value out of a text."""
+def _hiding(transport: Transport, value: Secret | None) -> Callable[[str], str]:
+    """Return what takes the token out of a text, and the value, as it is and as it was in the form."""
     if value is None or len(value.reveal()) < _SHORTEST_SECRET:
         return transport.redact
-    return lambda said: value.redact(transport.redact(said))
+    in_forms = Secret(quote_plus(value.reveal()))
+    return lambda said: in_forms.redact(value.redact(transport.redact(said)))
 
 
 def _texts_in(value: Any) -> Iterator[str]:

@@ -66,7 +66,7 @@ class WorkspaceEntry:
 
     id: str
     name: str
-    token: Secret = field(default_factory=lambda: Secret(""))
+    token: Secret = field(default_factory=lambda: Secret(""), compare=False)
     role: str = ""
     owner: str = ""
     plan: str = ""

@@ -26,6 +26,7 @@ class Session:
     def __init__(self, options: Any) -> None:
         self._options = options
         self._chosen: Workspace | None = None
+        self._choices = 0
         self._found: tuple[object, Workspace] | None = None
         self._of_profiles: dict[str, Workspace] = {}
 
@@ -52,7 +53,7 @@ class Session:
         from tinymagic.errors import ConfigurationError
 
         if self._chosen is not None:
-            return id(self._chosen)
+            return ("chosen", self._choices)
         try:
             return _key_of(_resolve(self._config()))
         except ConfigurationError:
@@ -90,6 +91,7 @@ class Session:
         """Keep talking to *workspace* in this session."""
         if self._chosen is not workspace:
             self.forget()
+            self._choices += 1
         self._chosen = workspace
 
     def forget(self) -> None:

@@ -167,9 +167,11 @@ def sent(way: Any, bench: Bench, **options: Any) -> IngestReport:
         return error.report  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("on_failure", ["stop", "continue"])
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("way", "on_failure"),
+    [*((way, "stop") for way in WAYS), ("events", "continue"), ("multipart", "continue")],
+)
 def test_every_row_is_accounted_for(way: str, fault: str, on_failure: str, bench: Bench) -> None:
     """In the report, and by resuming."""
     send, path = WAYS[way]
@@ -435,3 +437,11 @@ def test_random_rows_add_up(bench, rows, batch, broken, fault, way, on_failure):
     assert stored + quarantined <= report.stored + report.quarantined + report.unknown
     if not report.unknown:
         assert (stored, quarantined) == (report.stored, report.quarantined)
+
+
+def test_a_service_without_jobs_for_files(bench):
+    """The sentence says what else can be done; nothing was stored, so nothing is in doubt."""
+    bench.proxy.on("POST", "/v1/datasources/*", faults.status(405))
+    with pytest.raises(TinybirdError, match=r"no import jobs.*leave via out") as caught:
+        by_job(bench)
+    assert (caught.value.report.failed, caught.value.report.unknown) == (ROWS, 0)

@@ -1,4 +1,4 @@
-"""The client of tokens: making, changing, refreshing, ending, JWTs from the service and from here, and what goes wrong."""
+"""The client of tokens: making, changing, refreshing, ending, JWTs of the service and of ours, and what goes wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client of Environment Variables: setting, deleting, what uses them, five requests a second, and what goes wrong."""
+"""The client of Environment Variables: setting, deleting, what uses them, their rate, and what goes wrong."""
 
 from __future__ import annotations
 

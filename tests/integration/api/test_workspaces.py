@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import pytest
@@ -26,10 +27,8 @@ def user_token(tokens):
 def made(workspace, user_token):
     entry = workspace.workspaces.create(new(), user_token=user_token)
     yield entry
-    try:
+    with contextlib.suppress(errors.NotFound):
         workspace.workspaces.delete(entry.id, user_token=user_token)
-    except errors.NotFound:
-        pass
 
 
 @pytest.fixture

@@ -29,6 +29,19 @@ def trips(connected, workspace):
         workspace.datasources.delete(NAME)
 
 
+@pytest.fixture
+def resources(trips, workspace, api):
+    """One of each kind."""
+    workspace.pipes.create("completion_pipe", [{"name": "completion_node", "sql": "SELECT 1 AS one"}])
+    workspace.pipes.publish("completion_pipe", "completion_node")
+    api.post("/v0/tokens", data={"name": "completion_token", "scope": "DATASOURCES:CREATE"})
+    api.post("/v0/variables", data={"name": "completion_variable", "value": "x"})
+    yield trips
+    workspace.pipes.delete("completion_pipe")
+    api.request("DELETE", "/v0/tokens/completion_token")
+    api.request("DELETE", "/v0/variables/completion_variable")
+
+
 def complete(shell, text):
     """Return what the line *text* becomes with each proposal, as a front end puts it there."""
     with provisionalcompleter():
@@ -71,6 +84,45 @@ class TestIpython:
         trips.ok(f"%tinybird datasource rm {NAME} --yes")
         notebook.names.wait()
         assert f"%tinybird datasource show {NAME}" not in complete(trips.shell, line)
+
+    @pytest.mark.parametrize(
+        ("line", "name"),
+        [
+            ("pipe show", "completion_pipe"),
+            ("pipe data", "completion_pipe"),
+            ("pipe set-node completion_pipe", "completion_node"),
+            ("pipe publish completion_pipe", "completion_node"),
+            ("pipe create other --from-node", "completion_pipe"),
+            ("materialization create completion_pipe completion_node", NAME),
+            ("copy create completion_pipe completion_node", NAME),
+            ("token show", "completion_token"),
+            ("token show", "'workspace admin token'"),
+            ("variable rm", "completion_variable"),
+            ("secret rm", "completion_variable"),
+            ("workspace show", "Tinybird_Local_Testing"),
+            ("tag create x --add", NAME),
+            ("datasource create x --sorting-key", ""),
+        ],
+    )
+    def test_names_of_every_kind(self, resources, notebook, line, name):
+        written = f"%tinybird {line} "
+        for _ in range(2):
+            found = offers_for(notebook, written)
+            notebook.names.wait()
+        assert name in [text for each in found for text in each.texts] or not name
+
+    def test_columns(self, trips, notebook):
+        for _ in range(2):
+            found = notebook.names.names("column", NAME)
+            notebook.names.wait()
+        assert found == ("day", "amount")
+
+    def test_ids_of_jobs(self, trips, notebook, workspace):
+        job = workspace.datasources.delete_rows(NAME, "amount > 1")
+        for _ in range(2):
+            found = notebook.names.names("job")
+            notebook.names.wait()
+        assert job.id in found
 
     def test_a_command_that_looks_keeps_the_names(self, trips, notebook):
         complete(trips.shell, "%tinybird datasource show ")

@@ -303,6 +303,12 @@ class TestTokens:
         assert not [piece for piece in secret_pieces(told.token, told.others) if piece in text]
 
 
+def test_the_search_finds_what_is_there(static):
+    """The link to share has the token in it."""
+    (text,) = [text_of(ran) for step, ran in static.ran if step.line.startswith("pipe link")]
+    assert [piece for piece in secret_pieces(static.token, static.others) if piece in text]
+
+
 def test_a_refused_story_is_told_in_cards(jwt):
     """With a token that may do next to nothing, every step ends well or in a card."""
     refused = 0
@@ -365,9 +371,10 @@ _NOT_IN_NOTEBOOK = (
     "connection",
     "sink",
     "to_lake",
+    "profiles",
     "readers",
     "variable",
-    "trial",
+    "branch",
 )
 
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tinymagic.api.datasource_results import ImportReport, Mode
-from tinymagic.api.errors import BadReply, JobFailed, NotFound, TinybirdError
-from tinymagic.api.failures import failure_of
-from tinymagic.api.ingest.fates import is_refusal
-from tinymagic.api.reading import count, mapping, text
+from tinymagic.api.errors import BadReply, JobFailed, MethodNotAllowed, NotFound, TinybirdError
+from tinymagic.api.ingest.watch import Told, Watch, told_of
+from tinymagic.api.reading import count, text
 from tinymagic.api.request import Request
 from tinymagic.api.upload import CONTENT_TYPES, multipart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.ingest.pieces import Piece
     from tinymagic.api.jobs import Job
     from tinymagic.api.progress import OnProgress
-    from tinymagic.api.replies import Reply
-    from tinymagic.api.request import Body
     from tinymagic.api.transport import Transport
 
 EVENTS_PATH = "/v0/events"
@@ -32,100 +28,6 @@ DATASOURCES_PATH = "/v0/datasources"
 
 #: An import is answered when its rows are stored, which for a file of 500 MB takes longer than a query may.
 IMPORT_TIMEOUT_S = 600.0
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the service said about the rows of a piece; ``None`` for a count that it did not tell.
-
-    Attributes:
-        stored: rows.
-        quarantined: rows.
-        invalid: lines.
-        status: HTTP status.
-        error: its sentence about rows that it did not store, or ``None``.
-        import_id: for the quarantine, or ``None``.
-        job_id: of the job, or ``None``.
-        reply: of an import, or ``None``.
-    """
-
-    stored: int | None
-    quarantined: int | None
-    invalid: int | None = None
-    status: int | None = None
-    error: str | None = None
-    import_id: str | None = None
-    job_id: str | None = None
-    reply: ImportReport | None = None
-
-
-@dataclass
-class Watch:
-    """Follows the attempts of one request, so that an interrupt in the middle can be told from one in a pause.
-
-    Attributes:
-        events: whether it goes to the Events API.
-        redact: takes tokens out of a text.
-        attempts: so far.
-        under_way: whether an attempt has begun and no refusal of it has been read.
-        told: counts that came with an error status.
-        headers: of the last reply.
-        job_id: of a job that was begun.
-    """
-
-    events: bool
-    redact: Callable[[str], str]
-    attempts: int = 0
-    under_way: bool = False
-    told: Told | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    job_id: str | None = None
-
-    def body(self, make: Callable[[], Body]) -> Callable[[], Body]:
-        """Return *make* for `Request`, noticing each attempt."""
-
-        def opened() -> Body:
-            made = make()
-            self.attempts += 1
-            self.under_way = True
-            return made
-
-        return opened
-
-    def failure(self, reply: Reply) -> TinybirdError:
-        """Make the error for a reply with an error status, and read the counts that may come with it."""
-        error = failure_of(reply, redact=self.redact)
-        self.headers = reply.headers
-        self.told = _told_with_error(reply, events=self.events, error=error.message)
-        if self.told is None and is_refusal(error, events=self.events):
-            self.under_way = False
-        return error
-
-
-def _told_with_error(reply: Reply, *, events: bool, error: str) -> Told | None:
-    """Read counts out of the body of an error; an import may be partial, and events may fail in a view only."""
-    try:
-        said = mapping(json.loads(reply.body))
-    except (ValueError, RecursionError):
-        said = {}
-    if events:
-        stored, quarantined = count(said.get("successful_rows")), count(said.get("quarantined_rows"))
-        if reply.status != 422:
-            return None
-        # Stored, in part at least: whatever the counts, these rows are not to be sent again.
-        return Told(stored, quarantined, 0, reply.status, error)
-    if "import_id" not in said or not ("blocks" in said or "quarantine_rows" in said or "invalid_lines" in said):
-        return None
-    report = ImportReport.of(said)
-    if report.rows is None and not report.quarantined and not report.invalid_lines:
-        return None
-    return _told(report, reply.status)
-
-
-def _told(report: ImportReport, status: int | None, job_id: str | None = None) -> Told:
-    return Told(
-        report.rows, report.quarantined, report.invalid_lines, status, report.error, report.import_id, job_id, report
-    )
 
 
 class Carrier(Protocol):
@@ -221,7 +123,7 @@ class MultipartCarrier:
             on_progress=on_progress,
         )
         watch.headers = reply.headers
-        told = _told(ImportReport.of(reply.json_object(), mode=self.mode), reply.status)
+        told = told_of(ImportReport.of(reply.json_object(), mode=self.mode), reply.status)
         if self.mode == "create":
             self.mode = "append"
             self.fields = {key: value for key, value in self.fields.items() if key.startswith("dialect_")}
@@ -232,7 +134,7 @@ class MultipartCarrier:
 class JobCarrier:
     """``POST /v1/datasources/NAME/append`` or ``/replace``: the data as the body, or at a URL, imported by a job.
 
-    A URL goes the older way when the service has no ``/v1``: ``POST /v0/datasources`` with ``url``.
+    A URL goes the older way, which every service has: ``POST /v0/datasources`` with ``url``.
     """
 
     transport: Transport
@@ -255,13 +157,18 @@ class JobCarrier:
         """Start the job; return it (`tinymagic.api.jobs.Job`)."""
         from tinymagic.api.jobs import Job
 
-        reply = self.transport.send(
-            self._request(piece, watch),
-            timeout_s=_import_timeout(self.transport, self.timeout_s),
-            cancellation=self.cancellation,
-            failure=watch.failure,
-            on_progress=on_progress,
-        )
+        try:
+            reply = self.transport.send(
+                self._request(piece, watch),
+                timeout_s=_import_timeout(self.transport, self.timeout_s),
+                cancellation=self.cancellation,
+                failure=watch.failure,
+                on_progress=on_progress,
+            )
+        except (NotFound, MethodNotAllowed) as error:
+            if self.url is None and self.name not in error.message:
+                error.args = (f"{error} This service may have no import jobs for files (/v1): leave via out.",)
+            raise
         watch.headers = reply.headers
         said = reply.json_object()
         found = text(said.get("id") or said.get("job_id") or said.get("import_id"))
@@ -332,13 +239,8 @@ def _told_of_job(said: Mapping[str, Any], job_id: str) -> Told | None:
     report = ImportReport.of(said)
     if report.rows is None and report.quarantined is None and report.invalid_lines is None:
         return None
-    told = _told(report, None, job_id)
+    told = told_of(report, None, job_id)
     return replace(told, import_id=report.import_id or job_id)
-
-
-def lacks_jobs(error: BaseException) -> bool:
-    """Say whether the error of `JobCarrier.start` means that the service has no ``/v1`` imports."""
-    return isinstance(error, NotFound) or (isinstance(error, TinybirdError) and error.status in (405, 501))
 
 
 class FileBody:

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from tinymagic.api.datasource_results import Column, DataSource, Mode
 from tinymagic.api.errors import Forbidden, InvalidInput
-from tinymagic.api.ingest.carriers import Carrier, EventsCarrier, JobCarrier, MultipartCarrier, Watch
-from tinymagic.api.ingest.pieces import Piece, Pieces
+from tinymagic.api.ingest.carriers import Carrier, EventsCarrier, JobCarrier, MultipartCarrier
+from tinymagic.api.ingest.fields import (
+    as_table,
+    check_name,
+    compresses,
+    dialect_fields,
+    empty_piece,
+    engine_fields,
+    flag_text,
+    format_at,
+    renamed,
+    with_ignored,
+)
+from tinymagic.api.ingest.pieces import Pieces
 from tinymagic.api.ingest.plan import Plan, Via, is_url, one_piece, plan_of, with_columns
 from tinymagic.api.ingest.resume import resumed
-from tinymagic.api.ingest.rows import ndjson_upload
 from tinymagic.api.ingest.run import OnFailure, Run
+from tinymagic.api.ingest.watch import Watch
 from tinymagic.api.limits import check_columns
 from tinymagic.api.resource import Resource, path
-from tinymagic.api.upload import FileFormat, checked_format, format_of_name
 from tinymagic.frames.tables import is_table
-from tinymagic.names import name_problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.ingest.report import IngestReport
     from tinymagic.api.jobs import Job
@@ -81,25 +92,25 @@ class RowsIn(Resource):
             Conflict: the name is taken.
             TinybirdError: whatever else went wrong; its attribute ``report`` is the report.
         """
-        _check_name(name)
+        check_name(name)
         notices: tuple[str, ...] = ()
         if is_url(data):
             fields = self._creation(schema, engine, sorting_key, partition_key, engine_options, description)
-            fields.update(_dialect_fields(dialect), type_guessing=_flag(type_guessing))
+            fields.update(dialect_fields(dialect), type_guessing=flag_text(type_guessing))
             return self._from_url("create", name, data, format, fields, on_progress, cancellation, timeout_s)
-        plan = plan_of(_as_table(data), via="multipart", file_format=format, dialect=dialect, even_empty=True)
+        plan = plan_of(as_table(data), via="multipart", file_format=format, dialect=dialect, even_empty=True)
         if schema is None and plan.planned is not None:
             from tinymagic.frames.schema import key_of, schema_text
 
             check_columns(len(plan.planned.columns), "The table")
             schema = schema_text(plan.planned.columns)
-            notices = _renamed(plan)
+            notices = renamed(plan)
             if engine is None and sorting_key is None and not engine_options:
                 sorting_key = ", ".join(key_of(plan.planned.columns, plan.planned.rows)) or None
                 if sorting_key is not None:
                     notices += (f"Sorted by {sorting_key}, which the values suggest; sorting_key= says otherwise.",)
         fields = self._creation(schema, engine, sorting_key, partition_key, engine_options, description)
-        fields.update(_dialect_fields(dialect), type_guessing=_flag(type_guessing))
+        fields.update(dialect_fields(dialect), type_guessing=flag_text(type_guessing))
         report = self._send("create", name, plan, fields, timeout_s, "stop", on_progress, cancellation)
         return replace(report, notices=(*report.notices, *notices))
 
@@ -201,8 +212,8 @@ class RowsIn(Resource):
                 on_progress=on_progress,
                 cancellation=cancellation,
             )
-        _check_name(name, new=False)
-        fields = _dialect_fields(dialect)
+        check_name(name, new=False)
+        fields = dialect_fields(dialect)
         if data is None:
             raise InvalidInput("There are no rows to append: give data, or resume=report.")
         if is_url(data):
@@ -225,7 +236,7 @@ class RowsIn(Resource):
         if not wait:
             return self._start_job("append", name, plan, fields, timeout_s, on_progress, cancellation)
         report = self._send("append", name, plan, fields, timeout_s, on_failure, on_progress, cancellation)
-        return _with_ignored(report, plan, existing)
+        return with_ignored(report, plan, existing)
 
     def replace(
         self,
@@ -264,8 +275,8 @@ class RowsIn(Resource):
             BadRequest: the service does not take condition or data; the old rows are still there.
             TinybirdError: whatever else went wrong; its attribute ``report`` is the report.
         """
-        _check_name(name, new=False)
-        fields = {"replace_condition": condition, **_dialect_fields(dialect), **(options or {})}
+        check_name(name, new=False)
+        fields = {"replace_condition": condition, **dialect_fields(dialect), **(options or {})}
         if is_url(data):
             return self._from_url("replace", name, data, format, fields, on_progress, cancellation, timeout_s)
         existing = self._existing(name) if is_table(data) else None
@@ -341,7 +352,7 @@ class RowsIn(Resource):
             cancellation=cancellation,
         )
         report = run.run(plan.source)
-        return _with_ignored(report, plan, report.datasource)
+        return with_ignored(report, plan, report.datasource)
 
     def _start_job(
         self,
@@ -370,10 +381,10 @@ class RowsIn(Resource):
         cancellation: Cancellation | None,
         timeout_s: float | None,
     ) -> IngestReport:
-        chosen = _format_at(url, file_format)
+        chosen = format_at(url, file_format)
         carrier = JobCarrier(self._transport, mode, name, fields, url.strip(), timeout_s, cancellation, on_progress)
         run = Run(self._transport, carrier, name=name, via="url", cancellation=cancellation)
-        return run.run(Pieces([_empty_piece(chosen)]))
+        return run.run(Pieces([empty_piece(chosen)]))
 
     def _url_job(
         self,
@@ -386,106 +397,7 @@ class RowsIn(Resource):
         cancellation: Cancellation | None,
         timeout_s: float | None,
     ) -> Job:
-        chosen = _format_at(url, file_format)
+        chosen = format_at(url, file_format)
         carrier = JobCarrier(self._transport, mode, name, fields, url.strip(), timeout_s, cancellation, on_progress)
         watch = Watch(events=False, redact=self._transport.redact)
-        return carrier.start(_empty_piece(chosen), watch, on_progress)
-
-
-def _format_at(url: str, file_format: str | None) -> FileFormat:
-    name = url.partition("?")[0].partition("#")[0].rpartition("/")[2]
-    return checked_format(file_format) or format_of_name(name)
-
-
-def _empty_piece(file_format: FileFormat) -> Piece:
-    return Piece(0, None, replace(ndjson_upload(b""), file_format=file_format))
-
-
-def _flag(value: bool | None) -> str | None:
-    return None if value is None else str(value).lower()
-
-
-def _renamed(plan: Plan) -> tuple[str, ...]:
-    """Name the columns of a table whose names are none in Tinybird."""
-    from tinymagic.frames.outgoing import unique_names
-
-    labels = list(plan.labels or ())
-    changed = [(old, new) for old, new in zip(labels, unique_names(labels), strict=True) if old != new]
-    taken = {column.name for column in plan.planned.columns} if plan.planned is not None else set()
-    said = ", ".join(f"{old!r} is {new}" for old, new in changed if new in taken)
-    return (f"Columns with names that Tinybird does not take: {said}.",) if said else ()
-
-
-def compresses(host: str) -> bool:
-    """Say whether bodies are worth compressing: not on this machine, where the network costs nothing."""
-    from tinymagic.api.hosts import is_local_host
-
-    return not is_local_host(host)
-
-
-def _as_table(data: Data) -> Data:
-    """Make a DataFrame of dictionaries: a new Data Source needs the types of its columns."""
-    if isinstance(data, Mapping):
-        data = [data]
-    if is_table(data) or isinstance(data, (str, bytes, bytearray, memoryview)) or hasattr(data, "__fspath__"):
-        return data
-    import pandas as pd
-
-    try:
-        return pd.DataFrame(list(data))
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput(f"These rows make no table: {error}.") from None
-
-
-def _with_ignored(report: IngestReport, plan: Plan, source: DataSource | None) -> IngestReport:
-    """Name the columns of a table that the Data Source does not have."""
-    if plan.labels is None or source is None or not source.columns or report.ignored_columns:
-        return report
-    from tinymagic.frames.outgoing import unique_names
-
-    known = {column.name for column in source.columns}
-    names = unique_names(list(plan.labels))
-    lost = tuple(label for label, name in zip(plan.labels, names, strict=True) if name not in known)
-    return replace(report, ignored_columns=lost)
-
-
-def _check_name(name: str, *, new: bool = True) -> None:
-    # An existing one may be called what a new one may not: shared ones have a dot, old ones whatever was allowed then.
-    problem = name_problem(name) if new or not name else None
-    if problem:
-        raise InvalidInput(problem)
-
-
-def _dialect_fields(dialect: Mapping[str, str] | None) -> dict[str, str | None]:
-    known = ("delimiter", "new_line", "escapechar")
-    for name in dialect or {}:
-        if name not in known:
-            raise InvalidInput(f"{name!r} is no part of a CSV dialect; there are {', '.join(known)}.")
-    return {f"dialect_{name}": value for name, value in (dialect or {}).items()}
-
-
-def engine_fields(
-    engine: str | None,
-    sorting_key: str | None,
-    partition_key: str | None,
-    primary_key: str | None,
-    ttl: str | None,
-    settings: str | None,
-    options: Mapping[str, str] | None,
-) -> dict[str, str | None]:
-    """Return the ``engine...`` parameters of the API; ``MergeTree`` when only options of an engine are given."""
-    named = {
-        "engine": engine,
-        "engine_sorting_key": sorting_key,
-        "engine_partition_key": partition_key,
-        "engine_primary_key": primary_key,
-        "engine_ttl": ttl,
-        "engine_settings": settings,
-    }
-    if engine is None and any(value is not None for value in [*named.values(), *(options or {}).values()]):
-        named["engine"] = "MergeTree"
-    return {**named, **{_prefixed(name): value for name, value in (options or {}).items()}}
-
-
-def _prefixed(name: str) -> str:
-    return name if name.startswith("engine_") else f"engine_{name}"
+        return carrier.start(empty_piece(chosen), watch, on_progress)

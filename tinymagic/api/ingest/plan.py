@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge
-from tinymagic.api.ingest.files import LineFile, Lines, ParquetParts, count_rows, parquet_rows, whole
+from tinymagic.api.ingest.files import LineFile, Lines, count_rows, whole
+from tinymagic.api.ingest.parquet_file import ParquetParts, parquet_rows
 from tinymagic.api.ingest.pieces import Piece, Pieces, Source
 from tinymagic.api.ingest.rows import Rows, ndjson_upload, pieces_of_list
 from tinymagic.api.ingest.tables import TableSource, planned_table

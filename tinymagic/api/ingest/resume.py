@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import Cancelled, InvalidInput, TinybirdError
-from tinymagic.api.ingest.carriers import JobCarrier, Watch
+from tinymagic.api.ingest.carriers import JobCarrier
 from tinymagic.api.ingest.pieces import Chain
 from tinymagic.api.ingest.report import Batch, IngestReport, numbered
 from tinymagic.api.ingest.run import OnFailure, Run, carry_report, with_counts
+from tinymagic.api.ingest.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

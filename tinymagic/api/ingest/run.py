@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinymagic.api.errors import Cancelled, InvalidInput, PayloadTooLarge, TinybirdError
-from tinymagic.api.ingest.carriers import Told, Watch
 from tinymagic.api.ingest.fates import fate_of, is_lasting
 from tinymagic.api.ingest.pieces import Piece, Pieces, Source
 from tinymagic.api.ingest.reasons import moment_of, with_reasons
 from tinymagic.api.ingest.report import Batch, IngestReport, folded, numbered
 from tinymagic.api.ingest.rows import Rows
+from tinymagic.api.ingest.watch import Told, Watch
 from tinymagic.api.progress import Progress
 from tinymagic.api.replies import RateLimit
 from tinymagic.api.retries import asked_wait_s

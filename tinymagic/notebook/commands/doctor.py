@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tinymagic import profiles
-from tinymagic.errors import ApiError, Forbidden, InsecureHost, NotFound, TinybirdError
+from tinymagic.errors import Forbidden, InsecureHost, MethodNotAllowed, NotFound, TinybirdError
 from tinymagic.notebook.commands.connection import unused_settings
 from tinymagic.notebook.commands.token_facts import scopes_of, token_text
 from tinymagic.notebook.display import count_of, human_seconds, short_path, visible
@@ -245,7 +245,7 @@ def _generation(workspace: Workspace) -> Check:
     """Say whether the Workspace is changed by calls or by deployments, as far as that shows without a change."""
     try:
         found = workspace.deployments.list()
-    except (NotFound, ApiError):
+    except (NotFound, MethodNotAllowed):
         return Check("ok", "generation", "Classic, it seems: it knows no deployments; calls change it")
     except TinybirdError as error:
         return Check("note", "generation", f"not known: {error}")

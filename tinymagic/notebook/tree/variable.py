@@ -14,7 +14,7 @@ VARIABLE = Noun(
             ("variable", "set"),
             "give one a value, which is asked for and not shown",
             "variable:set_variable",
-            ("NAME", "[VALUE...]"),
+            ("NAME", "[VALUE]"),
             (
                 Option(
                     ("--from-env",),

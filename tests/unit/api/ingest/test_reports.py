@@ -24,10 +24,10 @@ from tinymagic.api.errors import (
     UnprocessableRows,
 )
 from tinymagic.api.ingest import report as reports
-from tinymagic.api.ingest.carriers import Told
 from tinymagic.api.ingest.fates import fate_of, is_lasting
 from tinymagic.api.ingest.report import Batch, IngestReport, folded, numbered
 from tinymagic.api.ingest.run import with_counts
+from tinymagic.api.ingest.watch import Told
 
 
 class TestFates:

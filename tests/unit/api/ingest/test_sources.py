@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from tinymagic.api.datasource_results import Column
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge
-from tinymagic.api.ingest.files import LineFile, Lines, ParquetParts, count_rows
+from tinymagic.api.ingest.files import LineFile, Lines, count_rows
 from tinymagic.api.ingest.json_lines import json_line
+from tinymagic.api.ingest.parquet_file import ParquetParts
 from tinymagic.api.ingest.pieces import Chain, Pieces
 from tinymagic.api.ingest.plan import header_of, plan_of
 from tinymagic.api.ingest.rows import Rows, pieces_of_list
