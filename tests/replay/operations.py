@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -59,7 +59,7 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile("[^/]+".join(re.escape(part) for part in parts) + "/?")
 
 
-@lru_cache(maxsize=None)
+@cache
 def operation_of(line: str) -> Operation | None:
     """Return the operation that a request, ``METHOD /path``, is."""
     found = [each for each in OPERATIONS if each.matches(line)]

@@ -84,11 +84,16 @@ class Variables(Resource):
     """``workspace.variables``: set and delete secrets. Needs an administrator's token.
 
     The service takes 5 requests in a second: further ones wait for their turn, which ``on_wait`` is told.
+
+    Args:
+        transport: sends what is asked.
+        requests_per_s: how many requests the service takes in a second.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, requests_per_s: int = _REQUESTS) -> None:
         super().__init__(transport)
-        self._sent: deque[float] = deque(maxlen=_REQUESTS)
+        self._most = requests_per_s
+        self._sent: deque[float] = deque(maxlen=requests_per_s)
         self._turn = threading.Lock()
 
     def list(self) -> builtins.list[Variable]:
@@ -206,9 +211,9 @@ class Variables(Resource):
     def _wait_for_turn(self) -> None:
         with self._turn:
             now = time.monotonic()
-            if len(self._sent) == _REQUESTS and (wait := self._sent[0] + _WINDOW_S - now) > 0:
+            if len(self._sent) == self._most and (wait := self._sent[0] + _WINDOW_S - now) > 0:
                 if self._transport.on_wait is not None and wait >= _WORTH_TELLING_S:
-                    self._transport.on_wait(wait, f"variables take {_REQUESTS} requests in a second")
+                    self._transport.on_wait(wait, f"variables take {self._most} requests in a second")
                 time.sleep(wait)
             self._sent.append(time.monotonic())
 

@@ -184,8 +184,8 @@ def _run(notebook: Notebook, command: Command, rest: list[Word], line: str) -> A
 #: Last words of commands that change nothing.
 _ONLY_LOOKING = frozenset(
     """
-    cells current data dependencies doctor explain export fmt get info link ls members openapi policy profiles quarantine
-    regions scopes settings show sql stats status usage used-by version wait why
+    cells current data dependencies doctor explain export fmt get info link ls members openapi policy profiles
+    quarantine regions scopes settings show sql stats status usage used-by version wait why
     """.split()
 )
 

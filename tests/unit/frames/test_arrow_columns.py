@@ -189,10 +189,11 @@ class TestSortingKey:
 
 
 class TestPolars:
-    pl = pytest.importorskip("polars")
+    @pytest.fixture
+    def pl(self):
+        return pytest.importorskip("polars")
 
-    def test_types(self):
-        pl = self.pl
+    def test_types(self, pl):
         frame = pl.DataFrame(
             {
                 "u": pl.Series([1], dtype=pl.UInt16),
@@ -224,8 +225,8 @@ class TestPolars:
         ("dtype", "value", "words"),
         [("Duration", dt.timedelta(1), "seconds"), ("Time", dt.time(1), "text"), ("Binary", b"x", "hexadecimal")],
     )
-    def test_what_cannot_be_stored(self, dtype, value, words):
+    def test_what_cannot_be_stored(self, pl, dtype, value, words):
         with pytest.raises(EncodeError, match=words):
-            schema_of(self.pl.DataFrame({"v": self.pl.Series([value], dtype=getattr(self.pl, dtype))}))
+            schema_of(pl.DataFrame({"v": pl.Series([value], dtype=getattr(self.pl, dtype))}))
         with pytest.raises(EncodeError, match="Object"):
-            schema_of(self.pl.DataFrame({"v": self.pl.Series([object()], dtype=self.pl.Object)}))
+            schema_of(pl.DataFrame({"v": pl.Series([object()], dtype=pl.Object)}))
