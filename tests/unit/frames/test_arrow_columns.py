@@ -227,6 +227,6 @@ class TestPolars:
     )
     def test_what_cannot_be_stored(self, pl, dtype, value, words):
         with pytest.raises(EncodeError, match=words):
-            schema_of(pl.DataFrame({"v": pl.Series([value], dtype=getattr(self.pl, dtype))}))
+            schema_of(pl.DataFrame({"v": pl.Series([value], dtype=getattr(pl, dtype))}))
         with pytest.raises(EncodeError, match="Object"):
             schema_of(pl.DataFrame({"v": pl.Series([object()], dtype=pl.Object)}))
