@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.integration.s3_server import Bucket
+
 
 @dataclass(frozen=True)
 class Api:
@@ -83,3 +85,22 @@ def api(server: local.LocalServer, tokens: dict[str, str]) -> Api:
 def workspace(server: local.LocalServer, tokens: dict[str, str]) -> tinymagic.Workspace:
     """The client on the server, with the workspace's administrator token."""
     return tinymagic.connect(token=tokens["workspace_admin_token"], host=server.host)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """URL of an S3 server on loopback; tests that need it are left out where moto is not installed."""
+    pytest.importorskip("boto3")
+    pytest.importorskip("moto.server")
+    from tests.integration.s3_server import running
+
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3: str) -> Bucket:
+    """An empty bucket."""
+    from tests.integration.s3_server import Bucket
+
+    return Bucket(s3)

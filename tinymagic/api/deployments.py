@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.deployment_results import Change, Deployment, DeploymentProblem, DeploymentResult
-from tinymagic.api.errors import ApiError, InvalidInput, Timeout
+from tinymagic.api.errors import ApiError, InvalidInput
+from tinymagic.api.polling import poll
 from tinymagic.api.reading import mapping, mappings
 from tinymagic.api.request import Request
 from tinymagic.api.resource import Resource, path
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Mapping
 
+    from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.progress import OnProgress
 
 __all__ = ["Change", "Deployment", "DeploymentProblem", "DeploymentResult", "Deployments"]
@@ -28,7 +28,6 @@ _SETTLED = ("data_ready", "live", "failed", "deleted")
 
 #: A deployment is answered when it is planned, tried and, on the embedded server, done.
 _TIMEOUT_S = 600.0
-_FIRST_PAUSE_S, _GROWTH, _LONGEST_PAUSE_S = 0.1, 1.5, 2.0
 
 
 class Deployments(Resource):
@@ -141,23 +140,21 @@ class Deployments(Resource):
         """
         from tinymagic.api.progress import Progress
 
-        cancellation = cancellation or Cancellation()
         request = Request("GET", path("/v1/deployments/", deployment_id))
-        end = None if timeout_s is None else time.monotonic() + timeout_s
-        pause = _FIRST_PAUSE_S
-        while True:
-            now = _of(self._ask(request, cancellation=cancellation).json_object())
-            ready = now.status in _SETTLED
-            if ready and (now.live or not live or now.status in ("failed", "deleted")):
-                if on_progress is not None:
-                    on_progress(Progress(100.0, 100.0, "%"))
-                return now
-            if end is not None and time.monotonic() + pause > end:
-                raise Timeout(
-                    f"The deployment {deployment_id} is {now.status or 'open'} after {timeout_s:g} s. It goes on."
-                )
-            cancellation.wait(pause)
-            pause = min(pause * _GROWTH, _LONGEST_PAUSE_S)
+
+        def is_over(now: Deployment) -> bool:
+            return now.status in _SETTLED and (now.live or not live or now.status in ("failed", "deleted"))
+
+        last = poll(
+            lambda switch: _of(self._ask(request, cancellation=switch).json_object()),
+            is_over,
+            lambda now: f"The deployment {deployment_id} is {now.status or 'open'} after {timeout_s:g} s. It goes on.",
+            timeout_s=timeout_s,
+            cancellation=cancellation,
+        )
+        if on_progress is not None:
+            on_progress(Progress(100.0, 100.0, "%"))
+        return last
 
     def _send(
         self,

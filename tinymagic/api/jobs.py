@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.datasource_results import Statistics
-from tinymagic.api.errors import JobFailed, Timeout
+from tinymagic.api.errors import JobFailed
+from tinymagic.api.polling import poll
 from tinymagic.api.progress import OnProgress, Progress
 from tinymagic.api.reading import count, flag, frozen, mapping, mappings, moment, number, text, text_or_none, texts
 from tinymagic.api.request import Request
@@ -19,6 +18,8 @@ from tinymagic.api.resource import Resource, path
 
 if TYPE_CHECKING:
     import builtins
+
+    from tinymagic.api.cancelling import Cancellation
 
 #: Statuses after which nothing happens; one that is not known here is taken for one in between.
 FINAL_STATUSES = ("done", "error", "cancelled")
@@ -28,9 +29,6 @@ _SPELLINGS = {"canceled": "cancelled", "canceling": "cancelling"}
 
 #: Asks for the blocks of an import, which tell how far it is.
 _BLOCKS = {"debug": "blocks,block_log"}
-
-#: Seconds between two looks at a job: the first pause, by how much it grows, the longest.
-_FIRST_PAUSE_S, _GROWTH, _LONGEST_PAUSE_S = 0.1, 1.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -230,25 +228,24 @@ class Jobs(Resource):
             NotFound: there is no such job.
         """
         job_id = job if isinstance(job, str) else job.id
-        cancellation = cancellation or Cancellation()
         request = Request("GET", path("/v0/jobs/", job_id), _BLOCKS)
-        end = None if timeout_s is None else time.monotonic() + timeout_s
-        pause = _FIRST_PAUSE_S
-        while True:
-            now = Job.of(self._ask(request, cancellation=cancellation).json_object())
+
+        def look(switch: Cancellation) -> Job:
+            now = Job.of(self._ask(request, cancellation=switch).json_object())
             if on_progress is not None and (done := now.share_done) is not None:
                 on_progress(Progress(done, 100.0, "%"))
-            if now.status == "done":
-                return now
-            if now.finished:
-                raise JobFailed(now.sentence(), job=now, message=now.error, errors=now.errors)
-            if end is not None and time.monotonic() + pause > end:
-                raise Timeout(
-                    f"The job {job_id} is not over after {timeout_s:g} s (status {now.status or 'unknown'}). It goes "
-                    "on; wait for it again, or cancel it."
-                )
-            cancellation.wait(pause)
-            pause = min(pause * _GROWTH, _LONGEST_PAUSE_S)
+            return now
+
+        def late(now: Job) -> str:
+            return (
+                f"The job {job_id} is not over after {timeout_s:g} s (status {now.status or 'unknown'}). It goes on; "
+                "wait for it again, or cancel it."
+            )
+
+        last = poll(look, lambda now: now.finished, late, timeout_s=timeout_s, cancellation=cancellation)
+        if last.failed:
+            raise JobFailed(last.sentence(), job=last, message=last.error, errors=last.errors)
+        return last
 
 
 def _each(values: str | Sequence[str] | None) -> Sequence[str | None]:
@@ -267,8 +264,6 @@ def _age(job: Job) -> float:
 
 
 def _with_id(job: Job, job_id: str) -> Job:
-    from dataclasses import replace
-
     return job if job.id else replace(job, id=job_id)
 
 

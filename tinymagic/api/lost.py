@@ -79,6 +79,13 @@ def cut_short(request: Request, received: int | None = None, announced: str = ""
     return NotAnswered("broken reply", BadReply(f"{request.asked}: the reply was cut short{arrived}.{fate}"))
 
 
+def too_much(request: Request, most: int) -> NotAnswered:
+    """Return what a reply becomes that is larger than is held in memory."""
+    text = f"{request.asked}: the reply has more than {most // 1_000_000:,} MB, which is more than is held in memory."
+    advice = " Ask for fewer rows or columns, or write them to a file." if request.effect == "read" else ""
+    return NotAnswered("broken reply", BadReply(f"{text}{advice}{_fate(request, 'be')}"))
+
+
 def _fate(request: Request, may: str) -> str:
     """Return what is to be said about work whose fate is not known; nothing for reads."""
     if request.effect == "read":

@@ -47,7 +47,14 @@ def request_parameters(values: Mapping[str, object] | None) -> dict[str, str]:
     for name, value in (values or {}).items():
         _check_name(name)
         if value is not None:
-            sent[name] = checked_unicode(_text(name, value), f"The parameter {name!r}")
+            try:
+                text = _text(name, value)
+            except InvalidInput:
+                raise
+            except (RecursionError, TypeError, ValueError) as error:
+                # What holds itself, a whole number of thousands of digits, a dictionary with keys that JSON has not.
+                raise InvalidInput(f"The parameter {name!r} cannot be written as a text: {error}.") from None
+            sent[name] = checked_unicode(text, f"The parameter {name!r}")
     return sent
 
 

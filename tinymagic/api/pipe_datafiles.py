@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from tinymagic.api.pipe_results import Pipe
     from tinymagic.datafiles import NodeText, PipeText
 
-#: Type of the output -> the folder of a project where such a Pipe belongs.
-_FOLDERS = {"endpoint": "endpoints", "materialized": "materializations", "copy": "copies", "sink": "sinks"}
-
 
 def new_pipe_datafile(name: str, nodes: Sequence[Mapping[str, object]], *, description: str | None = None) -> Datafile:
     """Return the file for a new Pipe.
@@ -152,5 +149,6 @@ def _given(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 def _file(name: str, nodes: Sequence[NodeText]) -> str:
-    output = next((node.type for node in nodes if node.type in _FOLDERS), "")
-    return f"{_FOLDERS.get(output, 'pipes')}/{name}.pipe"
+    from tinymagic.datafiles.places import pipe_folder
+
+    return f"{pipe_folder(nodes)}/{name}.pipe"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from tinymagic.api.errors import ApiError, InvalidInput
+from tinymagic.api.parameters import checked_unicode
 from tinymagic.api.refusals import Datafile, deployment_required
 from tinymagic.api.request import FORM_TYPE, Request
 
@@ -78,7 +79,7 @@ class Resource:
             held = content
             body = lambda: held  # noqa: E731
         elif document is not None:
-            encoded = json.dumps(document, ensure_ascii=False).encode()
+            encoded = _json(document)
             body, content_type = (lambda: encoded), "application/json"
         elif form is not None:
             pairs = _pairs(form)
@@ -100,7 +101,7 @@ def path(*parts: str) -> str:
     """Return the path of *parts*; each part that does not begin with a slash is a name, and quoted.
 
     Raises:
-        InvalidInput: a name is empty, or would be taken for a step in the path.
+        InvalidInput: a name is empty, would be taken for a step in the path, or holds half a character.
 
     Example:
         >>> path("/v0/pipes/", "my pipe", "/nodes/", "a/b")
@@ -113,17 +114,24 @@ def _named(name: str) -> str:
     # "." and ".." would be taken for steps in the path, even when they are quoted.
     if not name.strip("."):
         raise InvalidInput(f"{name!r} is no name.")
-    return name
+    return checked_unicode(name, "The name")
 
 
 def _texts(values: Mapping[str, object] | None) -> dict[str, str | None]:
-    return {name: _text(value) for name, value in (values or {}).items() if value is not None}
+    return {name: _text(name, value) for name, value in (values or {}).items() if value is not None}
 
 
 def _pairs(form: Mapping[str, object]) -> list[tuple[str, str]]:
     several = ((name, value if isinstance(value, list) else [value]) for name, value in form.items())
-    return [(name, _text(each)) for name, values in several for each in values if each is not None]
+    return [(name, _text(name, each)) for name, values in several for each in values if each is not None]
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text(name: str, value: object) -> str:
+    return checked_unicode(str(value).lower() if isinstance(value, bool) else str(value), f"{name!r}")
+
+
+def _json(document: Any) -> bytes:
+    try:
+        return json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("A text holds half a character, so it cannot be sent.") from None

@@ -126,7 +126,7 @@ class Scope:
             # As a text the rest of it would be taken for a filter.
             raise InvalidInput(f"{self.resource[:80]!r} is no name of a Data Source or Pipe.")
         for name, value in self.fixed_params.items():
-            is_number = isinstance(value, (int, float)) and math.isfinite(value)
+            is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
             if not isinstance(name, str) or not (isinstance(value, str) or is_number):
                 raise InvalidInput(
                     f"The fixed parameter {str(name)[:80]!r} is a {type(value).__name__}; it must be a text, a number "

@@ -11,7 +11,8 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 from tinymagic.api.errors import BadReply, InvalidInput
-from tinymagic.api.lost import cut_short
+from tinymagic.api.limits import RESULT_BYTES
+from tinymagic.api.lost import cut_short, too_much
 from tinymagic.api.progress import OnProgress, Progress
 from tinymagic.api.request import Body, Request, SizedReader
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from tinymagic.api.cancelling import Cancellation
 
 CHUNK_BYTES = 256 * 1024
+
+#: Bytes of a reply, decompressed, that the client holds in memory: far more than the service sends, and few enough that
+#: a damaged or hostile reply does not fill the memory. Of a reply with an error status only the beginning is kept.
+HELD_BYTES = 5 * RESULT_BYTES
+ERROR_BYTES = 10_000_000
 
 #: Progress is told each time so many bytes have gone by, and at the end.
 _TOLD_EVERY_BYTES = 256 * 1024
@@ -116,13 +122,22 @@ class Outgoing(SizedReader):
 
 
 def read_whole(response: requests.Response, request: Request) -> bytes:
-    """Read a body as it is on the wire, to its announced length.
+    """Read a body as it is on the wire, to its announced length; of an error not more than `ERROR_BYTES`.
 
     Raises:
-        NotAnswered: it is shorter.
+        NotAnswered: it is shorter, or longer than is held in memory.
     """
-    chunks = list(response.raw.stream(CHUNK_BYTES, decode_content=False))
-    _check_length(response, request, sum(map(len, chunks)))
+    failed = response.status_code >= 400
+    most = ERROR_BYTES if failed else HELD_BYTES
+    chunks, received = [], 0
+    for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+        chunks.append(chunk)
+        received += len(chunk)
+        if received > most:
+            if failed:
+                return b"".join(chunks)[:most]
+            raise too_much(request, most)
+    _check_length(response, request, received)
     return b"".join(chunks)
 
 
@@ -176,21 +191,24 @@ def _check_length(response: requests.Response, request: Request, received: int) 
         raise cut_short(request, received, f"of {announced} bytes")
 
 
-def decompressed(raw: bytes, headers: Mapping[str, str], request: Request) -> bytes:
+def decompressed(raw: bytes, headers: Mapping[str, str], request: Request, *, failed: bool = False) -> bytes:
     """Return a body without its ``Content-Encoding``.
 
     Args:
         raw: as it is on the wire.
         headers: names in lower case.
         request: for errors.
+        failed: it is that of an error: of one that is very long the beginning is enough.
 
     Raises:
-        BadReply: the data is damaged, or the encoding was not asked for.
+        BadReply: the data is damaged, the encoding was not asked for, or it is longer than is held in memory.
     """
     if not raw or not compressed(headers.get("content-encoding", ""), request):
         return raw
     try:
-        return gunzipped(raw)
+        return gunzipped(raw, ERROR_BYTES if failed else HELD_BYTES, cut=failed)
+    except OverflowError:
+        raise too_much(request, HELD_BYTES).error from None
     except zlib.error as error:
         raise damaged(request, error, len(raw)) from None
 
@@ -219,7 +237,7 @@ class Gunzip:
     """Decompresses gzip data of one or more members, as it comes.
 
     Args:
-        piece_bytes: no piece is longer; 0 for pieces of any length.
+        piece_bytes: no piece is longer.
     """
 
     def __init__(self, piece_bytes: int = CHUNK_BYTES) -> None:
@@ -242,7 +260,7 @@ class Gunzip:
             yield piece
             chunk = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             # A full piece may have left something behind even when all of the input is used.
-            more = bool(chunk) or (not self._member.eof and len(piece) == self._piece_bytes > 0)
+            more = bool(chunk) or (not self._member.eof and len(piece) == self._piece_bytes)
 
     def finish(self) -> None:
         """Say that there is no more.
@@ -254,13 +272,28 @@ class Gunzip:
             raise zlib.error("the end is missing")
 
 
-def gunzipped(raw: bytes) -> bytes:
+def gunzipped(raw: bytes, most: int = HELD_BYTES, *, cut: bool = False) -> bytes:
     """Decompress gzip data of one or more members.
+
+    Args:
+        raw: the data.
+        most: bytes of the result.
+        cut: what is longer is cut off (not to the byte), instead of being an error.
 
     Raises:
         zlib.error: it is damaged or not complete.
+        OverflowError: the result is longer than *most*.
     """
-    unpacker = Gunzip(piece_bytes=0)
-    parts = list(unpacker.pieces(raw))
+    unpacker = Gunzip()
+    parts, length = [], 0
+    # In slices: what is left of the input is copied for each piece.
+    for start in range(0, len(raw), CHUNK_BYTES):
+        for piece in unpacker.pieces(raw[start : start + CHUNK_BYTES]):
+            parts.append(piece)
+            length += len(piece)
+            if length > most:
+                if cut:
+                    return b"".join(parts)
+                raise OverflowError(f"more than {most} bytes")
     unpacker.finish()
     return b"".join(parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import sys
 import uuid
 import zlib
@@ -162,16 +163,20 @@ def _of_path(data: str | os.PathLike[str], chosen: FileFormat | None) -> Upload:
     text = os.fspath(data)
     if text.lower().startswith(("http://", "https://")):
         raise InvalidInput("A URL is no path here: ws.datasources.append takes it, or download the file.")
-    path = Path(text).expanduser()
     try:
+        path = Path(text).expanduser()
+        kind = path.stat().st_mode
+        # Looked at first: opening a pipe waits for someone who writes.
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise InvalidInput(f"{text!r} is not a regular file.")
         with path.open("rb") as file:
             size_bytes = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         raise InvalidInput(f"There is no file {text!r} (looked in {Path.cwd()}).") from None
     except OSError as error:
         raise InvalidInput(f"The file {text!r} cannot be read: {error.strerror}.") from None
-    if not path.is_file():
-        raise InvalidInput(f"{text!r} is not a regular file.")
+    except (RuntimeError, UnicodeEncodeError):
+        raise InvalidInput(f"{text!r} cannot be the name of a file.") from None
     return Upload(chosen or format_of_name(path.name), path.name, size_bytes, lambda: path.open("rb"), path=path)
 
 

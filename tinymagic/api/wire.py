@@ -116,7 +116,7 @@ class Wire:
             if late.is_set():
                 raise too_late(request, self._host, timeout_s)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            body = decompressed(raw, headers, request)
+            body = decompressed(raw, headers, request, failed=response.status_code >= 400)
             return Reply(response.status_code, headers, body, time.monotonic() - started, received, request.asked)
 
     def _exchange(
@@ -142,7 +142,7 @@ class Wire:
                 if 300 <= response.status_code < 400 and response.status_code != 304:
                     raise NotAnswered("broken reply", _redirected_nowhere(request, response.status_code))
                 return response
-            url = self._followed(request, response.status_code, urljoin(url, target))
+            url = self._followed(request, response.status_code, url, target)
             query = {}
         raise NotAnswered("broken reply", BadReply(f"{request.asked} was redirected in a circle. Is the host right?"))
 
@@ -178,6 +178,8 @@ class Wire:
         import requests
 
         session = requests.Session()
+        # Told not to follow redirects, requests still reads their bodies and addresses, and fails at strange ones.
+        session.get_redirect_target = _no_target  # type: ignore[assignment,method-assign]
         local = is_local_host(self._host)
         # A proxy of the environment would get to see a local token in clear, and .netrc would replace ours.
         session.trust_env = not local
@@ -194,13 +196,18 @@ class Wire:
         session.mount("http://", adapter)
         return session
 
-    def _followed(self, request: Request, status: int, url: str) -> str:
+    def _followed(self, request: Request, status: int, url: str, target: str) -> str:
         """Return where a redirect leads when it may be followed; a place on another host never gets the token."""
-        here, there = urlsplit(self._host), urlsplit(url)
+        try:
+            url = urljoin(url, target)
+            here, there = urlsplit(self._host), urlsplit(url)
+            there.port  # noqa: B018 - it raises for what is no port
+        except ValueError:
+            raise NotAnswered("broken reply", _redirected_nowhere(request, status)) from None
         if (there.scheme, there.netloc.lower()) != (here.scheme, here.netloc):
-            target = f"{there.scheme}://{there.hostname or ''}"
+            place = f"{there.scheme}://{there.hostname or ''}"
             error = BadReply(
-                f"{request.asked} was redirected from {self._host} to {target}; the token was not sent there. "
+                f"{request.asked} was redirected from {self._host} to {place}; the token was not sent there. "
                 "If that is the right host, connect to it.",
                 status=status,
             )
@@ -231,6 +238,10 @@ def _start_clock(timeout_s: float, late: threading.Event, cancellation: Cancella
 def _no_other_credentials(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     # A credential from .netrc would take the place of our header; an "auth" that does nothing keeps it out.
     return prepared
+
+
+def _no_target(_: requests.Response) -> None:
+    return None
 
 
 def _redirection(response: requests.Response) -> str | None:

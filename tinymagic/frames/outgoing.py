@@ -235,10 +235,8 @@ def _objects(name: str, series: pd.Series[Any]) -> OutgoingColumn:
     import pandas as pd
 
     values = series.tolist()
-    # pandas.isna() of a list is a list: only scalars can be missing.
-    gone = np.array(
-        [not isinstance(v, (list, tuple, np.ndarray, dict)) and bool(pd.isna(v)) for v in values], dtype=bool
-    )
+    # pandas.isna() of a list, a Series or a frame is one of its kind: only scalars can be missing.
+    gone = np.array([not isinstance(v, (list, tuple, np.ndarray, dict)) and pd.isna(v) is True for v in values], bool)
     return outgoing_values(name, values, gone if gone.any() else None)
 
 

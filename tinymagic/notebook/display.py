@@ -95,8 +95,9 @@ def human_seconds(seconds: float) -> str:
 
 # --- signs that act ---------------------------------------------------------------------------------------------------
 
-#: Control signs but for line end and tab (a terminal obeys them), overrides of the direction of text, line separators.
-_ACTING_RE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+#: Control signs but for line end and tab (a terminal obeys them), overrides of the direction of text, line separators,
+#: and halves of characters, which cannot be printed at all.
+_ACTING_RE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:

@@ -51,7 +51,7 @@ def parameters(single: Iterable[str], sets: Iterable[str], names: Mapping[str, A
     """
     found: dict[str, Any] = {}
     for text in sets:
-        found.update(_set(text, names))
+        found.update(parameter_set(text, names))
     for text in single:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
@@ -60,7 +60,16 @@ def parameters(single: Iterable[str], sets: Iterable[str], names: Mapping[str, A
     return found
 
 
-def _set(text: str, names: Mapping[str, Any]) -> Mapping[str, Any]:
+def parameter_set(text: str, names: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what one ``--params`` gives.
+
+    Args:
+        text: a JSON object, or ``$variable`` of a dictionary.
+        names: the notebook's.
+
+    Raises:
+        CellProblem: it cannot be read, or is something else.
+    """
     import json
 
     if text.startswith("$"):

@@ -71,7 +71,11 @@ def _new_bar(what: str, news: Progress, unit: str, total: float | None) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm as tqdm_of_here
+
+        class tqdm(tqdm_of_here):  # type: ignore[misc] # noqa: N801
+            # Else it starts a thread that stays.
+            monitor_interval = 0
 
         if unit == "%":
             form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}"

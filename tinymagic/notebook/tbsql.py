@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +12,7 @@ from tinymagic.names import near_names
 from tinymagic.notebook.arguments import TbsqlArguments, parse_tbsql
 from tinymagic.notebook.display import footer_text, visible
 from tinymagic.notebook.failures import attach, problem_card, query_card, shown_as_card
+from tinymagic.notebook.given_values import parameter_set, variable
 from tinymagic.notebook.nodes import Composed
 from tinymagic.notebook.parameters import Bound, GivenText, prepare
 from tinymagic.notebook.problems import CellProblem
@@ -20,6 +20,8 @@ from tinymagic.notebook.source import Source, line_of_cell
 from tinymagic.sqltext import meaningful
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from tinymagic.api.query import FormatChoice
@@ -157,33 +159,10 @@ def _given_parameters(arguments: TbsqlArguments, names: Mapping[str, Any]) -> di
     """Return the parameters of the magic's line; ``$name`` stands for a variable."""
     given: dict[str, object] = {}
     for text in arguments.param_sets:
-        given.update(_parameter_set(text, names))
+        given.update(parameter_set(text, names))
     for name, text in arguments.params:
-        given[name] = _variable(text, names) if text.startswith("$") else GivenText(text)
+        given[name] = variable(text, names) if text.startswith("$") else GivenText(text)
     return given
-
-
-def _variable(text: str, names: Mapping[str, Any]) -> Any:
-    name = text[1:]
-    if name not in names:
-        near = tuple(f"${each}" for each in near_names(name, [each for each in names if not each.startswith("_")]))
-        raise CellProblem(f"There is no variable {name!r} for {text}.", suggestions=near)
-    return names[name]
-
-
-def _parameter_set(text: str, names: Mapping[str, Any]) -> Mapping[str, object]:
-    import json
-
-    if text.startswith("$"):
-        found = _variable(text, names)
-    else:
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise CellProblem(f"--params takes a JSON object in quotes, or $name of a dictionary: {error}.") from None
-    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
-        raise CellProblem(f"--params takes an object of names and values; {text} is {type(found).__name__}.")
-    return found
 
 
 # --- what becomes of the frame ----------------------------------------------------------------------------------------

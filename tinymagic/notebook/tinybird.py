@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.redaction import HIDDEN, PIECE, Secret
-from tinymagic.errors import DeploymentRequired
+from tinymagic.errors import DeploymentRequired, TinybirdError
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.failures import shown_as_card
 from tinymagic.notebook.finding import find_command, help_wanted
@@ -104,6 +104,7 @@ def run(notebook: Notebook, line: str) -> Any:
     hidden = _hide_tokens(notebook, line)
     interrupted = "interrupted. What was sent before that may have been done: look before you repeat it."
     with shown_as_card(Source(hidden, 1, "%tinybird "), interrupted=interrupted), _without_tokens(line, hidden):
+        _check_signs(line)
         words = words_of(line)
         wanted = help_wanted(words)
         if wanted is not None:
@@ -116,6 +117,19 @@ def run(notebook: Notebook, line: str) -> Any:
             connection.status(notebook)
             return None
         return _run(notebook, command, rest, line)
+
+
+_IN_NO_TEXT_RE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _check_signs(line: str) -> None:
+    found = _IN_NO_TEXT_RE.search(line)
+    if found is not None:
+        raise CellProblem(
+            "Here is a NUL or half a character, which no name, file or text can hold: take it out.",
+            position=found.start(),
+            in_line=True,
+        )
 
 
 def _hide_tokens(notebook: Notebook, line: str) -> str:
@@ -146,18 +160,37 @@ def _split(line: str) -> list[str]:
 
 @contextlib.contextmanager
 def _without_tokens(line: str, hidden: str) -> Iterator[None]:
-    """Keep what was hidden from *line* out of the words of a problem."""
+    """Keep what was hidden from *line*, and pieces of it, out of the words of an error and of the service's answer."""
     try:
         yield
-    except CellProblem as problem:
-        if line == hidden:
-            raise
-        secrets = [part for part in _split(line) if part not in hidden]
-        text = str(problem)
+    except TinybirdError as error:
+        if line != hidden:
+            _hide_in(error, [part for part in _split(line) if part not in hidden])
+        raise
+
+
+#: In the words of others, shorter parts are left: in a text without any "a" nothing can be read.
+_SHORTEST_HIDDEN = 4
+
+
+def _hide_in(error: TinybirdError, parts: list[str]) -> None:
+    is_ours = isinstance(error, CellProblem)
+    secrets = [Secret(part) for part in parts if is_ours or len(part) >= _SHORTEST_HIDDEN]
+
+    def redact(text: str) -> str:
         for secret in secrets:
-            text = text.replace(secret, HIDDEN)
-        # The position counts in the line as typed, which is not shown.
-        raise CellProblem(text) from None
+            text = secret.redact(text)
+        return text
+
+    error.args = tuple(redact(each) if isinstance(each, str) else each for each in error.args)
+    error.message = redact(error.message)
+    error.errors = tuple(redact(each) for each in error.errors)
+    if error.answer is not None:
+        headers = {name: redact(value) for name, value in error.answer.headers.items()}
+        error.answer = replace(error.answer, headers=headers, body=redact(error.answer.body))
+    if isinstance(error, CellProblem):
+        # It counts in the line as typed, which is not shown.
+        error.position = None
 
 
 def _run(notebook: Notebook, command: Command, rest: list[Word], line: str) -> Any:

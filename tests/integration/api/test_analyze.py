@@ -15,11 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import tinymagic
-from tests.faults import FaultProxy, html_page, status
+from tests.faults import html_page, status
 from tinymagic import errors
 from tinymagic.api.analyze import SAMPLE_BYTES
-from tinymagic.api.retries import Patience
-from tinymagic.api.workspace import Workspace
 
 _numbers = itertools.count()
 NDJSON = b'{"id": 1, "tags": ["a", "b"], "who": {"zip": "28001"}}\n{"id": 2, "tags": []}\n'
@@ -33,19 +31,6 @@ def new(kind="ds"):
 @pytest.fixture
 def analyze(workspace):
     return workspace.analyze
-
-
-@pytest.fixture
-def proxy(server):
-    with FaultProxy(server.host) as started:
-        yield started
-
-
-@pytest.fixture
-def behind(proxy, tokens):
-    patience = Patience(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, longest_asked_wait_s=2)
-    with Workspace(proxy.host, tokens["workspace_admin_token"], patience=patience) as workspace:
-        yield workspace
 
 
 def parquet():

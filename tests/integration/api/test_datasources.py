@@ -9,11 +9,9 @@ from dataclasses import replace
 import pytest
 
 import tinymagic
-from tests.faults import FaultProxy, html_page, reset_after, status
+from tests.faults import html_page, reset_after, status
 from tinymagic import errors
 from tinymagic.api.datasource_changes import LightweightDelete
-from tinymagic.api.retries import Patience
-from tinymagic.api.workspace import Workspace
 
 _numbers = itertools.count()
 ROWS = [{"id": 1, "c": "ES"}, {"id": 2, "c": "FR"}, {"id": 3, "c": "ES"}]
@@ -47,31 +45,6 @@ def name(sources):
 def ids(workspace):
     """Return the ids that are in a Data Source."""
     return lambda source: sorted(workspace.sql(f"SELECT id FROM {source}").id.tolist())
-
-
-@pytest.fixture
-def limited(server, api):
-    """A Workspace whose token has one scope."""
-
-    def made(scope):
-        reply = api.post("/v0/tokens", params={"name": new("token"), "scope": scope})
-        return tinymagic.connect(token=reply.json()["token"], host=server.host)
-
-    return made
-
-
-@pytest.fixture
-def proxy(server):
-    with FaultProxy(server.host) as started:
-        yield started
-
-
-@pytest.fixture
-def behind(proxy, tokens):
-    """A Workspace behind the proxy, quick to lose patience."""
-    patience = Patience(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, longest_asked_wait_s=2)
-    with Workspace(proxy.host, tokens["workspace_admin_token"], patience=patience) as workspace:
-        yield workspace
 
 
 class TestReading:

@@ -11,12 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-import tinymagic
-from tests.faults import FaultProxy, html_page, reset_after, status
+from tests.faults import html_page, reset_after, status
 from tinymagic import errors
 from tinymagic.api.cancelling import Cancellation
-from tinymagic.api.retries import Patience
-from tinymagic.api.workspace import Workspace
 
 _numbers = itertools.count()
 
@@ -89,30 +86,6 @@ def imported(api, workspace, files):
         return reply.json()["id"]
 
     return start
-
-
-@pytest.fixture
-def limited(server, api):
-    """A Workspace whose token has one scope."""
-
-    def made(scope):
-        reply = api.post("/v0/tokens", params={"name": new("token"), "scope": scope})
-        return tinymagic.connect(token=reply.json()["token"], host=server.host)
-
-    return made
-
-
-@pytest.fixture
-def proxy(server):
-    with FaultProxy(server.host) as started:
-        yield started
-
-
-@pytest.fixture
-def behind(proxy, tokens):
-    patience = Patience(attempts=4, first_wait_s=0.01, longest_wait_s=0.02, longest_asked_wait_s=2)
-    with Workspace(proxy.host, tokens["workspace_admin_token"], patience=patience) as workspace:
-        yield workspace
 
 
 class TestListAndGet:

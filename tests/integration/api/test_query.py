@@ -6,11 +6,8 @@ import itertools
 
 import pytest
 
-import tinymagic
-from tests.faults import FaultProxy, html_page, status
+from tests.faults import html_page, status
 from tinymagic import errors
-from tinymagic.api.retries import Patience
-from tinymagic.api.workspace import Workspace
 
 _numbers = itertools.count()
 
@@ -30,28 +27,6 @@ def name(workspace):
     made = workspace.datasources.create(new(), "n Int32 `json:$.n`", sorting_key="n")
     workspace.datasources.append(made.name, [{"n": 1}, {"n": 2}])
     return made.name
-
-
-@pytest.fixture
-def limited(server, api):
-    def made(scope):
-        reply = api.post("/v0/tokens", params={"name": new("token"), "scope": scope})
-        return tinymagic.connect(token=reply.json()["token"], host=server.host)
-
-    return made
-
-
-@pytest.fixture
-def proxy(server):
-    with FaultProxy(server.host) as started:
-        yield started
-
-
-@pytest.fixture
-def behind(proxy, tokens):
-    patience = Patience(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, longest_asked_wait_s=2)
-    with Workspace(proxy.host, tokens["workspace_admin_token"], patience=patience) as workspace:
-        yield workspace
 
 
 class TestRun:

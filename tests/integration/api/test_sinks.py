@@ -13,7 +13,7 @@ from tinymagic import errors
 pytest.importorskip("boto3")
 pytest.importorskip("moto.server")
 
-from tests.integration.api.s3_server import SECRET, Bucket, running
+from tests.integration.s3_server import SECRET
 
 _numbers = itertools.count()
 NEVER = "0 0 1 1 *"
@@ -22,16 +22,6 @@ NEVER = "0 0 1 1 *"
 def new(kind):
     """A name that no other test has."""
     return f"apisinks_{kind}_{next(_numbers)}"
-
-
-@pytest.fixture(scope="module")
-def s3():
-    yield from running()
-
-
-@pytest.fixture
-def bucket(s3):
-    return Bucket(s3)
 
 
 @pytest.fixture
@@ -170,7 +160,7 @@ class TestRun:
 
     def test_a_bucket_that_is_not_there(self, sinks, workspace, pipe):
         with pytest.raises((errors.JobFailed, errors.ApiError)) as caught:
-            workspace.jobs.wait(sinks.run(pipe, path="s3://client-bucket-none/out"), timeout_s=60)
+            workspace.jobs.wait(sinks.run(pipe, path="s3://bucket-none/out"), timeout_s=60)
         assert SECRET not in str(caught.value)
 
 

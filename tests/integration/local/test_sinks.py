@@ -6,7 +6,6 @@ import gzip
 import io
 import itertools
 import json
-import logging
 import os
 import signal
 import time
@@ -18,14 +17,14 @@ import requests
 from tests.integration.conftest import Api
 from tinymagic import local
 
-boto3 = pytest.importorskip("boto3")
-moto_server = pytest.importorskip("moto.server")
+pytest.importorskip("boto3")
+pytest.importorskip("moto.server")
+
+from tests.integration.s3_server import KEY_ID, SECRET, Bucket, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-KEY_ID, SECRET = "sink-access-key-id", "sink-very-secret-key"
 FINAL = ("done", "error", "cancelled")
 _numbers = itertools.count()
 
@@ -40,32 +39,6 @@ def new(kind: str) -> str:
     return f"sinks_{kind}_{next(_numbers)}"
 
 
-class Bucket:
-    """One bucket of the S3 server."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
-        self.name = f"bucket-{next(_numbers)}"
-        self._client = boto3.client(
-            "s3",
-            endpoint_url=endpoint,
-            aws_access_key_id=KEY_ID,
-            aws_secret_access_key=SECRET,
-            region_name="us-east-1",
-        )
-        self._client.create_bucket(Bucket=self.name)
-
-    def names(self) -> list[str]:
-        """Names of the objects, sorted."""
-        listed = self._client.list_objects_v2(Bucket=self.name)
-        return sorted(each["Key"] for each in listed.get("Contents", []))
-
-    def read(self, key: str) -> bytes:
-        """Bytes of an object."""
-        body: bytes = self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
-        return body
-
-
 class Exports:
     """One server with a bucket, and short ways to make and run sinks."""
 
@@ -76,10 +49,7 @@ class Exports:
         fields = {
             "name": self.connection,
             "service": "s3",
-            "s3_access_key_id": KEY_ID,
-            "s3_secret_access_key": SECRET,
-            "s3_region": "us-east-1",
-            "s3_endpoint": bucket.endpoint,
+            **bucket.settings,
             **connection,
         }
         reply = api.post("/v0/connectors", data=fields)
@@ -145,23 +115,6 @@ class Exports:
         assert SECRET not in reply.text
         found: list[dict[str, Any]] = reply.json()["data"]
         return found
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """URL of an S3 server on loopback."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3: str) -> Bucket:
-    """An empty bucket."""
-    return Bucket(s3)
 
 
 @pytest.fixture
@@ -469,20 +422,17 @@ class TestFailures:
 
     def test_credentials(self, api):
         """Wrong credentials are refused by the service; the message does not have them."""
-        server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        try:
-            host, port = server.get_host_and_port()
-            exports = Exports(api, Bucket(f"http://{host}:{port}"))
+        with running() as url:
+            exports = Exports(api, Bucket(url))
             pipe = exports.pipe()
-            assert requests.post(f"http://{host}:{port}/moto-api/reset-auth", data="0", timeout=10).ok
-            job = exports.wait(exports.start(pipe))
+            assert requests.post(f"{url}/moto-api/reset-auth", data="0", timeout=10).ok
+            try:
+                job = exports.wait(exports.start(pipe))
+            finally:
+                requests.post(f"{url}/moto-api/reset-auth", data="inf", timeout=10)
             assert job["status"] == "error"
             assert "ACCESS_DENIED" in job["error"]
             assert exports.log(pipe)[0]["result"] == "error"
-        finally:
-            requests.post(f"http://{host}:{port}/moto-api/reset-auth", data="inf", timeout=10)
-            server.stop()
 
     @pytest.mark.parametrize(
         ("connection", "sink", "text"),

@@ -73,7 +73,7 @@ class TestSend:
     def test_reasons_are_a_table(self, connected, pages):
         ran = connected.ok(f'%tinybird events send {pages} [{{"n": 1}}, {{"n": "x"}}, {{"n": "y"}}]')
         assert "1 row stored, 2 rows in quarantine" in ran.printed
-        assert f"%tinybird datasource data {pages}_quarantine" in ran.printed
+        assert f"%tinybird datasource quarantine {pages}" in ran.printed
         assert ran.value.columns.tolist() == ["column", "why in quarantine", "rows", "example"]
         assert ran.value.iloc[0, :3].tolist() == ["n", "value on column 'n' is not Int64", 2]
 

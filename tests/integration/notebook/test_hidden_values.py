@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-
 _numbers = itertools.count()
 
 ASKED = "asked-Qx7vBn3mKe9wRt5y"
@@ -74,12 +73,6 @@ class Walk:
         for end in ("", "-journal", "-wal"):
             file = Path(f"{manager.hist_file}{end}")
             kept[f"file{end}"] = file.read_bytes().decode("latin-1") if file.exists() else ""
-        import os
-        if os.environ.get("WHERE"):
-            for each in self.shown:
-                for value in values:
-                    for piece in pieces(value):
-                        if piece in each: print("FOUND", piece, each[max(0,each.find(piece)-300):each.find(piece)+40]); break
         return {place for place, text in kept.items() for value in values for piece in pieces(value) if piece in text}
 
 

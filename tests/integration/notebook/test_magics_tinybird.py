@@ -183,7 +183,7 @@ class TestDataSources:
         (clean_settings / "bad.csv").write_text("day,amount\n2024-01-02,2.5\n2024-01-03,much\n")
         printed = trips.ok("%tinybird datasource append trips bad.csv").printed
         assert "1 row stored, 1 row in quarantine" in printed
-        assert "%tinybird datasource data trips_quarantine" in printed
+        assert "%tinybird datasource quarantine trips" in printed
         assert len(trips.ok("%tinybird datasource data trips_quarantine").value) == 1
 
     def test_create_from_a_frame_and_from_a_file(self, connected, clean_settings):

@@ -9,11 +9,6 @@ import pytest
 
 from tinymagic.notebook.problems import CellProblem
 
-pytest.importorskip("boto3")
-pytest.importorskip("moto.server")
-
-from tests.integration.api.s3_server import Bucket, running
-
 _numbers = itertools.count()
 NEVER = "0 0 1 1 *"
 
@@ -21,16 +16,6 @@ NEVER = "0 0 1 1 *"
 def new(kind):
     """A name that no other test has."""
     return f"cmdsinks_{kind}_{next(_numbers)}"
-
-
-@pytest.fixture(scope="module")
-def s3():
-    yield from running()
-
-
-@pytest.fixture
-def bucket(s3):
-    return Bucket(s3)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import shutil
 import socket
@@ -11,9 +12,11 @@ import subprocess
 import threading
 import time
 import traceback
+import tracemalloc
 
 import pytest
 
+from tinymagic.api import streams
 from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import (
     CLASS_OF_STATUS,
@@ -85,8 +88,6 @@ class TestSuccess:
         assert (len(server.seen), other_server.seen) == (1, [])
 
     def test_gzip_of_several_members_is_read(self, server, transport):
-        import gzip
-
         body = gzip.compress(b'{"a"') + gzip.compress(b": 1}")
         server.on("/v0/x", server.Answer(200, body, {"Content-Encoding": "gzip"}))
         reply = transport.send(READ)
@@ -318,6 +319,35 @@ class TestBrokenReplies:
         with pytest.raises(ApiError, match="GET /v0/x answered 500: Service down"):
             transport.send(READ)
 
+    @pytest.mark.parametrize("packed", [True, False], ids=["gzip", "plain"])
+    def test_more_than_is_held_in_memory(self, server, transport, monkeypatch, packed):
+        monkeypatch.setattr(streams, "HELD_BYTES", 1_000_000)
+        answer = server.Answer(200, bytes(30_000_000))
+        server.on("/v0/x", server.gzipped(answer) if packed else answer)
+        with pytest.raises(BadReply, match="more than 1 MB"):
+            transport.send(READ)
+        with pytest.raises(BadReply, match="look before you repeat it"):
+            transport.send(WRITE)
+
+    @pytest.mark.parametrize("packed", [True, False], ids=["gzip", "plain"])
+    def test_of_a_long_error_the_beginning_is_kept(self, server, transport, monkeypatch, packed):
+        monkeypatch.setattr(streams, "ERROR_BYTES", 1_000_000)
+        answer = server.Answer(500, b"Broken. " + bytes(30_000_000), {"Content-Type": "text/plain"})
+        server.on("/v0/x", server.gzipped(answer) if packed else answer)
+        with pytest.raises(ApiError, match="answered 500: Broken") as caught:
+            transport.send(READ)
+        assert len(str(caught.value)) < 100_000
+
+    def test_a_bomb_needs_little_memory(self):
+        bomb = gzip.compress(bytes(200_000_000))
+        tracemalloc.start()
+        try:
+            with pytest.raises(OverflowError):
+                gunzipped(bomb, 1_000_000)
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
+
 
 class TestRedirects:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -333,6 +363,12 @@ class TestRedirects:
     def test_tricks_with_urls(self, server, transport, location):
         server.on("/v0/x", server.Answer(302, b"", {"Location": location}))
         with pytest.raises(BadReply, match="the token was not sent there"):
+            transport.send(READ)
+
+    @pytest.mark.parametrize("location", ["http://[::1", "http://127.0.0.1:99999999/", "http://127.0.0.1:x/"])
+    def test_what_is_no_url(self, server, transport, location):
+        server.on("/v0/x", server.Answer(302, b"", {"Location": location}))
+        with pytest.raises(BadReply, match="does not say where to"):
             transport.send(READ)
 
     def test_inside_the_host_a_read_is_followed(self, server, transport):

@@ -237,7 +237,11 @@ def header_of(upload: Upload, columns: Sequence[Column], dialect: Mapping[str, s
             break
     text = b"".join(lines).decode("utf-8-sig", "replace")
     delimiter = (dialect or {}).get("delimiter") or _guessed_delimiter(text)
-    cells = [cell.strip() for record in csv.reader(io.StringIO(text), delimiter=delimiter) for cell in record]
+    try:
+        cells = [cell.strip() for record in csv.reader(io.StringIO(text), delimiter=delimiter) for cell in record]
+    except csv.Error:
+        # What csv cannot read as a line of names is none; the service says what it thinks of the file.
+        return b""
     if columns:
         known = {column.name for column in columns}
         is_header = sum(cell in known for cell in cells) * 2 >= max(1, len(cells))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tinymagic.names import valid_name
-from tinymagic.notebook.commands.rows_in import rows_named, say, sending
+from tinymagic.notebook.commands.rows_in import is_url, rows_named, say, sending, unit_of
 from tinymagic.notebook.commands.writing import write_datafile
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.notebook.interrupting import interruptible
@@ -49,17 +49,13 @@ def analyze(call: Call) -> pd.DataFrame | None:
 
 
 def _analysis(call: Call, given: str, rows: Any) -> Analysis:
-    if _is_url(rows):
+    if is_url(rows):
         with interruptible() as cancellation:
             return call.workspace.analyze.url(rows, cancellation=cancellation)
     with progress(f"analyze {given}", unit="B") as tell, interruptible() as cancellation:
         return call.workspace.analyze.file(
             rows, format=call.options.get("format"), on_progress=tell, cancellation=cancellation
         )
-
-
-def _is_url(rows: Any) -> bool:
-    return isinstance(rows, str) and rows.lower().startswith(("http://", "https://"))
 
 
 def _columns(analysis: Analysis) -> pd.DataFrame:
@@ -101,8 +97,7 @@ def _schema_lines(schema: str) -> list[str]:
 def _create(call: Call, name: str, rows: Any, analysis: Analysis) -> None:
     # A DataFrame knows its types better than a guess does.
     schema = None if hasattr(rows, "columns") else analysis.schema or None
-    unit = "%" if _is_url(rows) else "B" if isinstance(rows, (str, bytes)) else "rows"
-    with sending(call, f"create {name}", unit=unit) as (tell, cancellation):
+    with sending(call, f"create {name}", unit=unit_of(rows)) as (tell, cancellation):
         report = call.workspace.datasources.create_from(
             name,
             rows,
@@ -140,6 +135,6 @@ def _name_of(given: str) -> str:
         >>> _name_of("data/2024 sales.csv.gz"), _name_of("https://example.com/a/events.ndjson?x=1"), _name_of("$df")
         ('c_2024_sales', 'events', 'df')
     """
-    path = urlsplit(given).path if _is_url(given) else given.removeprefix("$")
+    path = urlsplit(given).path if is_url(given) else given.removeprefix("$")
     last = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
     return valid_name(_ENDING_RE.sub("", last))

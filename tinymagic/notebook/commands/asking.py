@@ -32,8 +32,16 @@ def confirm(question: str, *, yes: bool, otherwise: str = "Nothing was deleted."
     return False
 
 
-def ask_secret(prompt: str) -> str:
+def ask_secret(prompt: str, *, what: str, instead: str) -> str:
     """Ask for a secret, which is not shown.
+
+    Args:
+        prompt: what the person sees.
+        what: is asked for, for the messages.
+        instead: a sentence that names another way, for where nobody can be asked.
+
+    Returns:
+        The answer, without blanks around it.
 
     Raises:
         CellProblem: nobody can be asked here, or the answer is empty.
@@ -43,9 +51,7 @@ def ask_secret(prompt: str) -> str:
     try:
         answer = getpass(prompt)
     except (EOFError, OSError, NotImplementedError):
-        raise CellProblem(
-            "Nobody can be asked for the token here. Set TB_TOKEN (and TB_HOST) in the environment instead."
-        ) from None
+        raise CellProblem(f"Nobody can be asked for {what} here. {instead}") from None
     if not answer.strip():
-        raise CellProblem("No token was given; nothing has changed.")
+        raise CellProblem(f"No answer was given for {what}; nothing has changed.")
     return answer.strip()

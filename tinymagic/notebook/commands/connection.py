@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tinymagic import profiles as saved_logins
 from tinymagic.errors import ApiError, ConfigurationError, Forbidden, TinybirdError
 from tinymagic.notebook.commands.asking import ask_secret
+from tinymagic.notebook.commands.showing import print_facts
 from tinymagic.notebook.commands.token_facts import check_not_expired, token_text
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.regions import REGIONS, find_region, region_of_host, region_of_token
@@ -26,7 +27,7 @@ def status(notebook: Notebook) -> None:
 
     try:
         workspace = notebook.session.workspace()
-        _print_card({**_facts(workspace), "Token": token_text(workspace), "Jobs": _jobs(workspace)})
+        print_facts({**_facts(workspace), "Token": token_text(workspace), "Jobs": _jobs(workspace)})
     except TinybirdError as error:
         print(visible(str(error)))
     others = [server.host for server in local.running()]
@@ -40,7 +41,7 @@ def info(call: Call) -> None:
     session = call.notebook.session
     workspace = session.workspace()
     described = workspace.info()
-    _print_card(
+    print_facts(
         {
             **_facts(workspace, described),
             "Token": token_text(workspace),
@@ -89,12 +90,6 @@ def _facts(workspace: Workspace, described: Any = None) -> dict[str, str]:
         "Host": f"{workspace.host}{place}",
         "Chosen by": workspace.source,
     }
-
-
-def _print_card(facts: dict[str, str]) -> None:
-    for name, value in facts.items():
-        if value:
-            print(f"{name + ':':<14}{visible(value)}")
 
 
 # --- login ------------------------------------------------------------------------------------------------------------
@@ -146,7 +141,7 @@ def _asked_token(host: str | None) -> str | None:
 
     if host is not None and is_local_host(normalise_host(host)):
         return None
-    return ask_secret("Token: ")
+    return ask_secret("Token: ", what="the token", instead="Set TB_TOKEN (and TB_HOST) in the environment instead.")
 
 
 def _check_keyring(wanted: bool) -> None:

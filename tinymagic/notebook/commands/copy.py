@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe
-from tinymagic.notebook.commands.running import say_started, schedule_words
+from tinymagic.notebook.commands.running import say_started, schedule_words, when_words
 from tinymagic.notebook.display import count_of, visible
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def create(call: Call) -> None:
     mode: Any = call.options.get("mode")
     with near_node(call, pipe, node):
         made = call.workspace.copies.create(pipe, node, target, schedule_cron=call.options.get("schedule"), mode=mode)
-    when = f"at {visible(made.schedule.cron)} (UTC)" if made.schedule else f"when asked: %tinybird copy run {pipe}"
+    when = when_words(made.schedule, f"when asked: %tinybird copy run {visible(pipe)}")
     print(f"{visible(node)} of {visible(pipe)} is copied into {visible(target)} {when}.")
 
 
@@ -86,8 +86,7 @@ def schedule(call: Call) -> None:
     name, cron = call.words
     get_pipe(call, name)
     made = call.workspace.copies.update(name, schedule_cron=schedule_words(cron))
-    when = f"at {visible(made.schedule.cron)} (UTC)" if made.schedule else "only when asked"
-    print(f"{visible(name)} now copies {when}.")
+    print(f"{visible(name)} now copies {when_words(made.schedule, 'only when asked')}.")
 
 
 def rm(call: Call) -> None:

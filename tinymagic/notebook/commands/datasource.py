@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tinymagic.errors import UnknownTable
 from tinymagic.names import near_names
 from tinymagic.notebook.commands.datasource_facts import get_source, near_source, users_of
+from tinymagic.notebook.commands.showing import moments, print_facts
 from tinymagic.notebook.display import count_of, footer_text, human_bytes, visible
 from tinymagic.notebook.parameters import prepare
 
@@ -37,7 +38,7 @@ def ls(call: Call) -> pd.DataFrame:
             "engine": [str(each.engine.get("engine") or "") for each in sources],
             "columns": _integers([len(each.columns) if each.columns else None for each in sources]),
             "quarantine": _integers([each.quarantine_rows for each in sources]),
-            "updated": pd.to_datetime([each.updated_at for each in sources], errors="coerce").floor("s"),
+            "updated": moments(each.updated_at for each in sources),
             "used by": [", ".join(each.used_by) for each in sources],
         }
     )
@@ -55,9 +56,7 @@ def show(call: Call) -> pd.DataFrame:
     import pandas as pd
 
     source = get_source(call, call.words[0])
-    for name, value in _facts(source, users_of(call, source)).items():
-        if value:
-            print(f"{name + ':':<14}{visible(value)}")
+    print_facts(_facts(source, users_of(call, source)))
     rows = [
         (each.name, each.type, each.nullable, each.default or "", each.jsonpath or "", each.codec or "")
         for each in source.columns

@@ -74,7 +74,12 @@ def alter(call: Call) -> None:
 
 def _text(call: Call, given: str) -> str:
     """Return a text as given, or of a variable after ``$``."""
-    return str(call.value(given)) if given.startswith("$") and given[1:].isidentifier() else given
+    if not (given.startswith("$") and given[1:].isidentifier()):
+        return given
+    value = call.value(given)
+    if not isinstance(value, str):
+        raise CellProblem(f"The variable {given[1:]!r} is {type(value).__name__}: a text is needed here.")
+    return value
 
 
 def exchange(call: Call) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.naming import near
+from tinymagic.notebook.commands.showing import moment_text, moments, print_facts
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.interrupting import interruptible
 from tinymagic.notebook.problems import CellProblem
@@ -33,9 +34,7 @@ def ls(call: Call) -> pd.DataFrame:
             "id": [each.id for each in found],
             "status": [each.status for each in found],
             "live": [each.live for each in found],
-            "created": pd.to_datetime(
-                pd.Series([each.created_at for each in found], dtype="object"), utc=True
-            ).dt.floor("s"),
+            "created": moments(each.created_at for each in found),
             "changes": [len(each.changes) for each in found],
         }
     )
@@ -60,12 +59,10 @@ def show(call: Call) -> pd.DataFrame:
     facts = {
         "Deployment": found.id,
         "Status": found.status + (", live" if found.live else ""),
-        "Created": "" if found.created_at is None else f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC",
-        "Updated": "" if found.updated_at is None else f"{found.updated_at:%Y-%m-%d %H:%M:%S} UTC",
+        "Created": moment_text(found.created_at),
+        "Updated": moment_text(found.updated_at),
     }
-    for name, value in facts.items():
-        if value:
-            print(f"{name + ':':<14}{visible(value)}")
+    print_facts(facts)
     for problem in (*found.problems, *found.feedback):
         print(visible(str(problem)))
     rows = [(each.kind, each.name, each.change) for each in found.changes]

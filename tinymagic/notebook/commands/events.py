@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.notebook.commands.naming import near
-from tinymagic.notebook.commands.rows_in import known_datasources, left, rows_named, say, sending
+from tinymagic.notebook.commands.datasource_facts import near_source
+from tinymagic.notebook.commands.rows_in import left, rows_named, say, sending
 from tinymagic.notebook.given_values import variable
 from tinymagic.notebook.options import parse_command
 from tinymagic.notebook.problems import CellProblem
@@ -27,7 +27,7 @@ def send(call: Call) -> pd.DataFrame | None:
     rows = rows_named(call, given)
     batch = options.get("batch")
     with (
-        near("Data Source", name, known_datasources(call)),
+        near_source(call, name),
         sending(call, f"send to {name}") as (tell, cancellation),
     ):
         report = call.workspace.events.send(
@@ -73,7 +73,7 @@ def stream(call: Call) -> pd.DataFrame | None:
         )
     seconds = call.options.get("every")
     with (
-        near("Data Source", name, known_datasources(call)),
+        near_source(call, name),
         sending(call, f"stream to {name}") as (tell, cancellation),
     ):
         report = call.workspace.events.stream(

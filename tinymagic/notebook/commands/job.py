@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook.commands.naming import near
 from tinymagic.notebook.commands.running import say_started
+from tinymagic.notebook.commands.showing import moment_text, moments, print_facts
 from tinymagic.notebook.commands.waiting import wait_for
 from tinymagic.notebook.display import human_seconds, visible
 from tinymagic.notebook.problems import CellProblem
@@ -38,9 +39,7 @@ def ls(call: Call) -> pd.DataFrame:
             "id": [each.id for each in jobs],
             "kind": [each.kind for each in jobs],
             "status": [each.status for each in jobs],
-            "created": pd.to_datetime(pd.Series([each.created_at for each in jobs], dtype="object"), utc=True).dt.floor(
-                "s"
-            ),
+            "created": moments(each.created_at for each in jobs),
             "seconds": pd.Series([_seconds(each) for each in jobs], dtype="Float64").round(1),
             "pipe": [each.pipe_name for each in jobs],
             "data source": [each.datasource_name for each in jobs],
@@ -93,9 +92,7 @@ def show(call: Call) -> None:
     job_id = call.words[0]
     with _near_job(call, job_id):
         job = call.workspace.jobs.get(job_id)
-    for name, value in _facts(job).items():
-        if value:
-            print(f"{name + ':':<14}{visible(value)}")
+    print_facts(_facts(job))
 
 
 def _facts(job: Job) -> dict[str, str]:
@@ -106,9 +103,9 @@ def _facts(job: Job) -> dict[str, str]:
         "Kind": job.kind,
         "Status": job.status,
         "Progress": "" if job.share_done is None or job.finished else f"{job.share_done:.0f} %",
-        "Created": _time(job.created_at),
-        "Started": _time(job.started_at),
-        "Updated": _time(job.updated_at),
+        "Created": moment_text(job.created_at),
+        "Started": moment_text(job.started_at),
+        "Updated": moment_text(job.updated_at),
         "Took": "" if seconds is None else human_seconds(seconds),
         "Pipe": job.pipe_name,
         "Data Source": job.datasource_name,
@@ -139,10 +136,6 @@ def _value(value: Any) -> str:
     if value is None or value == "":
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _time(when: datetime | None) -> str:
-    return "" if when is None else f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def wait(call: Call) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinymagic.notebook.commands.asking import confirm
+from tinymagic.notebook.commands.asking import ask_secret, confirm
 from tinymagic.notebook.commands.naming import near
+from tinymagic.notebook.commands.showing import print_facts
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.history import scrub
 from tinymagic.notebook.problems import CellProblem
@@ -40,9 +41,7 @@ def show(call: Call) -> pd.DataFrame:
         "Sinks": ", ".join(found.sinks),
         "Data Sources": ", ".join(found.datasources),
     }
-    for name, value in facts.items():
-        if value:
-            print(f"{name + ':':<14}{visible(value)}")
+    print_facts(facts)
     rows = [(str(key), str(value)) for key, value in found.settings.items()]
     frame: pd.DataFrame = pd.DataFrame(rows, columns=["setting", "value"])
     return frame
@@ -103,20 +102,8 @@ def _settings(call: Call) -> dict[str, str]:
             typed, _, value = name.partition("=")
             scrub(call.notebook.shell, value)
             raise CellProblem(f"--secret takes the name of a setting; its value is asked for: --secret {typed}.")
-        found[name] = _asked(name)
+        found[name] = ask_secret(f"{visible(name)}: ", what=name, instead=f"Use --set {name}=$VARIABLE.")
     return found
-
-
-def _asked(name: str) -> str:
-    from getpass import getpass
-
-    try:
-        answer = getpass(f"{visible(name)}: ")
-    except (EOFError, OSError, NotImplementedError):
-        raise CellProblem(f"Nobody can be asked for {name} here: use --set {name}=$VARIABLE.") from None
-    if not answer.strip():
-        raise CellProblem(f"No value was given for {name}; nothing has changed.")
-    return answer.strip()
 
 
 def rm(call: Call) -> None:

@@ -9,11 +9,12 @@ from tinymagic.errors import NotFound
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe, readers_of, sql_of
 from tinymagic.notebook.commands.pipe_nodes import say_how_to_call
+from tinymagic.notebook.commands.showing import moments, print_facts
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.notebook.problems import CellProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
 
@@ -34,17 +35,10 @@ def ls(call: Call) -> pd.DataFrame:
             "published node": [each.endpoint_node.name if each.endpoint_node else "" for each in pipes],
             "schedule": [each.schedule.cron if each.schedule else "" for each in pipes],
             "description": [each.description for each in pipes],
-            "updated at": moments([each.updated_at for each in pipes]),
+            "updated at": moments(each.updated_at for each in pipes),
         }
     )
     return frame
-
-
-def moments(values: Sequence[Any]) -> Any:
-    """Return a column of points in time in UTC, to the second."""
-    import pandas as pd
-
-    return pd.to_datetime(pd.Series(list(values), dtype="object"), utc=True, errors="coerce").dt.floor("s")
 
 
 def show(call: Call) -> pd.DataFrame:
@@ -52,9 +46,7 @@ def show(call: Call) -> pd.DataFrame:
     import pandas as pd
 
     pipe = get_pipe(call, call.words[0])
-    for name, value in _facts(pipe).items():
-        if value:
-            print(f"{name + ':':<14}{visible(value)}")
+    print_facts(_facts(pipe))
     rows = [
         (each.name, each.node_type, ", ".join(each.dependencies), _parameters(each), each.description, each.sql)
         for each in pipe.nodes

@@ -9,7 +9,7 @@ from tinymagic.datafiles import print_pipe, read_pipe
 from tinymagic.datafiles.places import place_for
 from tinymagic.errors import TinybirdError
 from tinymagic.notebook.commands.asking import confirm
-from tinymagic.notebook.commands.naming import near
+from tinymagic.notebook.commands.pipe_lookup import near_pipe
 from tinymagic.notebook.commands.writing import write_datafile, write_text
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.notebook.interrupting import interruptible
@@ -245,6 +245,5 @@ def datafile_of(call: Call, name: str) -> str:
     Raises:
         NotFound: there is none; near names are in it.
     """
-    pipes = call.workspace.pipes
-    with near("Pipe", name, lambda: [each.name for each in pipes.list(attrs=("id", "name"))]):
-        return pipes.datafile(name)
+    with near_pipe(call, name):
+        return call.workspace.pipes.datafile(name)

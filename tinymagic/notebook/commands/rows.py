@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.notebook.commands.naming import near
-from tinymagic.notebook.commands.rows_in import frame_named, known_datasources, rows_named, say, sending
+from tinymagic.notebook.commands.datasource_facts import near_source
+from tinymagic.notebook.commands.rows_in import frame_named, rows_named, say, sending, unit_of
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.notebook.problems import CellProblem
 
@@ -43,7 +43,7 @@ def create(call: Call) -> pd.DataFrame | None:
         made = sources.create(name, schema, **engine)
         print(f"Created {visible(made.name)} with {count_of(len(made.columns), 'column')}, and no rows yet.")
         return None
-    with sending(call, f"create {name}", unit=_unit(rows)) as (tell, cancellation):
+    with sending(call, f"create {name}", unit=unit_of(rows)) as (tell, cancellation):
         report = sources.create_from(
             name,
             rows,
@@ -62,8 +62,8 @@ def append(call: Call) -> pd.DataFrame | None:
     rows = rows_named(call, given)
     options: dict[str, Any] = {"via": call.options.get("via", "auto"), "format": call.options.get("format")}
     with (
-        near("Data Source", name, known_datasources(call)),
-        sending(call, f"append to {name}", unit=_unit(rows)) as (tell, cancellation),
+        near_source(call, name),
+        sending(call, f"append to {name}", unit=unit_of(rows)) as (tell, cancellation),
     ):
         if "no_wait" in call.options:
             job = call.workspace.datasources.append(name, rows, wait=False, on_progress=tell, **options)
@@ -85,8 +85,8 @@ def replace(call: Call) -> pd.DataFrame | None:
     name, given = call.words
     rows = rows_named(call, given)
     with (
-        near("Data Source", name, known_datasources(call)),
-        sending(call, f"replace {name}", unit=_unit(rows)) as (tell, cancellation),
+        near_source(call, name),
+        sending(call, f"replace {name}", unit=unit_of(rows)) as (tell, cancellation),
     ):
         report = call.workspace.datasources.replace(
             name,
@@ -98,9 +98,3 @@ def replace(call: Call) -> pd.DataFrame | None:
             cancellation=cancellation,
         )
     return say(call, report)
-
-
-def _unit(rows: Any) -> str:
-    if isinstance(rows, str) and rows.lower().startswith(("http://", "https://")):
-        return "%"
-    return "B" if isinstance(rows, (str, bytes)) else "rows"

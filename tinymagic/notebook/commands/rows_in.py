@@ -16,7 +16,7 @@ from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import pandas as pd
 
@@ -48,6 +48,18 @@ def rows_named(call: Call, given: str) -> Any:
         if near:
             raise CellProblem(f"There is neither a variable nor a file {given!r}.", suggestions=near)
     return given
+
+
+def is_url(rows: Any) -> bool:
+    """Return whether rows are an address, from which the service takes them itself."""
+    return isinstance(rows, str) and rows.lower().startswith(("http://", "https://"))
+
+
+def unit_of(rows: Any) -> str:
+    """Return in what the sending of rows is counted for the bar: ``%`` of a job, bytes ``B`` of a file, ``rows``."""
+    if is_url(rows):
+        return "%"
+    return "B" if isinstance(rows, (str, bytes)) else "rows"
 
 
 def frame_named(call: Call, name: str) -> Any:
@@ -149,9 +161,4 @@ def left(call: Call) -> IngestReport:
 
 def where_quarantine(name: str) -> str:
     """Return the command that shows the quarantine of a Data Source."""
-    return f"%tinybird datasource data {visible(name)}_quarantine"
-
-
-def known_datasources(call: Call) -> Callable[[], list[str]]:
-    """Return what lists the names of the Data Sources."""
-    return lambda: [each.name for each in call.workspace.datasources.list()]
+    return f"%tinybird datasource quarantine {visible(name)}"

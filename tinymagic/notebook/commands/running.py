@@ -10,6 +10,7 @@ from tinymagic.notebook.display import visible
 
 if TYPE_CHECKING:
     from tinymagic.api.jobs import Job
+    from tinymagic.api.pipe_results import Schedule
     from tinymagic.notebook.tinybird import Call
 
 
@@ -41,6 +42,11 @@ def _files(job: Job) -> str:
     names = [visible(str(each)) for each in paths if each]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f" It wrote {', '.join(names[:3])}{more}." if names else ""
+
+
+def when_words(schedule: Schedule | None, otherwise: str) -> str:
+    """Say when a copy or a sink runs: by its schedule, else *otherwise*."""
+    return f"at {visible(schedule.cron)} (UTC)" if schedule else otherwise
 
 
 def schedule_words(cron: str) -> str:

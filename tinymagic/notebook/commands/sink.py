@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tinymagic.names import near_names
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe
-from tinymagic.notebook.commands.running import say_started, schedule_words
+from tinymagic.notebook.commands.running import say_started, schedule_words, when_words
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.problems import CellProblem
 
@@ -61,7 +61,7 @@ def create(call: Call) -> None:
             schedule_cron=options.get("schedule"),
             kafka_topic=options.get("kafka_topic"),
         )
-    when = f"at {visible(made.schedule.cron)} (UTC)" if made.schedule else f"when asked: %tinybird sink run {pipe}"
+    when = when_words(made.schedule, f"when asked: %tinybird sink run {visible(pipe)}")
     print(f"{visible(node)} of {visible(pipe)} is written to {visible(options['connection'])} {when}.")
 
 
@@ -87,8 +87,7 @@ def schedule(call: Call) -> None:
     name, cron = call.words
     get_pipe(call, name)
     made = call.workspace.sinks.update(name, schedule_cron=schedule_words(cron))
-    when = f"at {visible(made.schedule.cron)} (UTC)" if made.schedule else "only when asked"
-    print(f"{visible(name)} now writes {when}.")
+    print(f"{visible(name)} now writes {when_words(made.schedule, 'only when asked')}.")
 
 
 def rm(call: Call) -> None:

@@ -85,7 +85,13 @@ def read_project(folder: str | Path, *, empty: bool = False) -> Project:
     Raises:
         CellProblem: there is no such folder, no datafile in it, or a file that cannot be read.
     """
-    root = Path(folder).expanduser().resolve()
+    try:
+        root = Path(folder).expanduser().resolve()
+        root.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        # Too long, a circle of links, no such user: what pathlib says so differs between the versions of Python.
+        reason = getattr(error, "strerror", None) or error
+        raise CellProblem(f"{str(folder)[:200]!r} cannot be a folder: {reason}.") from None
     if root.is_file() or not (root.is_dir() or empty):
         reason = "is a file" if root.is_file() else "is not there"
         raise CellProblem(f"The folder {str(folder)!r} {reason}. Name the folder of your project.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from moto.server import ThreadedMotoServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY_ID, SECRET = "client-access-key-id", "client-very-secret-key"
+KEY_ID, SECRET = "sink-access-key-id", "sink-very-secret-key"
 
+#: The servers of one process share their buckets, so names are given once.
 _numbers = itertools.count()
 
 
@@ -22,7 +24,7 @@ class Bucket:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self.name = f"client-bucket-{next(_numbers)}"
+        self.name = f"bucket-{next(_numbers)}"
         self._client = boto3.client(
             "s3",
             endpoint_url=endpoint,
@@ -53,11 +55,14 @@ class Bucket:
         }
 
 
+@contextlib.contextmanager
 def running() -> Iterator[str]:
-    """Give the URL of a server that runs until the iterator is closed."""
+    """Give the URL of a server that runs as long as the block."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
