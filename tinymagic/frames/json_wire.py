@@ -169,5 +169,6 @@ def _statistics(reply: dict[str, Any]) -> Mapping[str, float] | None:
     statistics = reply.get("statistics")
     if not isinstance(statistics, dict):
         return None
-    numbers = {key: value for key, value in statistics.items() if type(value) in (int, float)}
+    # Fractions are read as decimals here.
+    numbers = {key: value for key, value in statistics.items() if type(value) in (int, float, Decimal)}
     return {key: float(value) if key == "elapsed" else value for key, value in numbers.items()}
