@@ -21,19 +21,6 @@ REASONS = {
     "probe": "for what watches a server, not for people",
     "page": "is opened in a browser",
     "streams": "there are no streams",
-    "library": "is for programs: in Python only",
-}
-
-#: The operations for programs. Whoever adds a command for one takes it out of here.
-LIBRARY = {
-    "POST /v0/sql_tables",
-    "POST /v0/sql_replace",
-    "POST /v0/sql_copy",
-    "GET /v0/workspaces/{id}/releases",
-    "GET /v0/auth",
-    "GET /v0/user",
-    "GET /v0/organizations/{id}",
-    "GET /v0/datasources-bigquery-credentials",
 }
 
 #: Reasons for which the client has no method either.
@@ -73,10 +60,6 @@ def test_each_has_a_method_and_a_command(name):
         assert not operation.command
     elif operation.command not in WORDS:
         pytest.fail(f"{name}: there is no command %tinybird {operation.command}")
-
-
-def test_what_is_for_programs_only_is_known():
-    assert {operation.name for operation in OPERATIONS if operation.why == "library"} == LIBRARY
 
 
 def test_the_page_that_people_read_is_the_same():

@@ -95,25 +95,7 @@ class Copies(Resource):
             Forbidden: the token needs ``PIPES:CREATE``, and ``DATASOURCES:APPEND`` on the target.
             DeploymentRequired: only deployments may; ``datafile`` is the Pipe with the copy.
         """
-        _check_mode(mode)
-        return Pipe.of(
-            self._change(
-                "POST",
-                path("/v0/pipes/", pipe, "/nodes/", node, "/copy"),
-                form={"target_datasource": datasource, "schedule_cron": schedule_cron, "mode": mode},
-                effect="idempotent",
-                datafile=self._pipes.output_datafile(
-                    pipe,
-                    node,
-                    "copy",
-                    {
-                        "target_datasource": datasource,
-                        "copy_schedule": schedule_cron or "@on-demand",
-                        "copy_mode": mode,
-                    },
-                ),
-            )
-        )
+        return self._set("POST", pipe, node, datasource, schedule_cron, mode)
 
     def update(
         self,
@@ -139,28 +121,10 @@ class Copies(Resource):
         """
         if datasource is None and schedule_cron is None and mode is None:
             raise InvalidInput("Nothing is to be changed: give datasource, schedule_cron or mode.")
+        # Before the Pipe is asked for its node.
         _check_mode(mode)
-        node = node or self._copy_node(pipe)
         schedule = _NO_SCHEDULE if schedule_cron is not None and not schedule_cron.strip() else schedule_cron
-        return Pipe.of(
-            self._change(
-                "PUT",
-                path("/v0/pipes/", pipe, "/nodes/", node, "/copy"),
-                form={"target_datasource": datasource, "schedule_cron": schedule, "mode": mode},
-                effect="idempotent",
-                datafile=self._pipes.output_datafile(
-                    pipe,
-                    node,
-                    "copy",
-                    {
-                        "target_datasource": datasource,
-                        "copy_schedule": "@on-demand" if schedule == _NO_SCHEDULE else schedule,
-                        "copy_mode": mode,
-                    },
-                    keep=True,
-                ),
-            )
-        )
+        return self._set("PUT", pipe, node or self._copy_node(pipe), datasource, schedule, mode)
 
     def run(self, pipe: str, *, params: Mapping[str, object] | None = None, mode: CopyMode | None = None) -> Job:
         """Start a run.
@@ -233,6 +197,28 @@ class Copies(Resource):
             path("/v0/pipes/", pipe, "/nodes/", node, "/copy"),
             effect="idempotent",
             datafile=self._pipes.output_datafile(pipe, node, "standard"),
+        )
+
+    def _set(
+        self, method: str, pipe: str, node: str, datasource: str | None, schedule: str | None, mode: str | None
+    ) -> Pipe:
+        """Make (``POST``) or change (``PUT``) a copy; after a change the datafile keeps what is ``None``."""
+        _check_mode(mode)
+        is_change = method == "PUT"
+        unscheduled = schedule == _NO_SCHEDULE or not (schedule or is_change)
+        keywords = {
+            "target_datasource": datasource,
+            "copy_schedule": "@on-demand" if unscheduled else schedule,
+            "copy_mode": mode,
+        }
+        return Pipe.of(
+            self._change(
+                method,
+                path("/v0/pipes/", pipe, "/nodes/", node, "/copy"),
+                form={"target_datasource": datasource, "schedule_cron": schedule, "mode": mode},
+                effect="idempotent",
+                datafile=self._pipes.output_datafile(pipe, node, "copy", keywords, keep=is_change),
+            )
         )
 
     def _changed(self, pipe: str, what: str) -> Pipe:

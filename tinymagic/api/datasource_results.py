@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from tinymagic.api.reading import mapping, mappings
+from tinymagic.api.reading import count, frozen, mapping, mappings, names, text
 
 Mode: TypeAlias = Literal["create", "append", "replace"]
 
@@ -40,12 +39,12 @@ class Column:
     def of(cls, described: Mapping[str, Any]) -> Column:
         """Read one member of ``columns``."""
         return cls(
-            name=_text(described.get("name")),
-            type=_text(described.get("type")),
+            name=text(described.get("name")),
+            type=text(described.get("type")),
             nullable=bool(described.get("nullable")),
-            default=_text(described.get("default_value")) or None,
-            jsonpath=_text(described.get("jsonpath")) or None,
-            codec=_text(described.get("codec")) or None,
+            default=text(described.get("default_value")) or None,
+            jsonpath=text(described.get("jsonpath")) or None,
+            codec=text(described.get("codec")) or None,
         )
 
 
@@ -103,19 +102,19 @@ class DataSource:
         schema = described.get("schema")
         columns = described.get("columns") or mapping(schema).get("columns")
         return cls(
-            id=_text(described.get("id")),
-            name=_text(described.get("name")),
+            id=text(described.get("id")),
+            name=text(described.get("name")),
             columns=tuple(Column.of(each) for each in mappings(columns)),
-            engine=MappingProxyType(dict(mapping(described.get("engine")))),
-            statistics=Statistics(_count(size.get("bytes")), _count(size.get("row_count"))),
-            description=_text(described.get("description")),
-            created_at=_text(described.get("created_at")),
-            updated_at=_text(described.get("updated_at")),
-            quarantine_rows=_count(described.get("quarantine_rows")),
-            used_by=_names(described.get("used_by")),
-            schema=_text(schema if isinstance(schema, str) else mapping(schema).get("sql_schema")) or None,
-            type=_text(described.get("type")),
-            raw=MappingProxyType(dict(described)),
+            engine=frozen(mapping(described.get("engine"))),
+            statistics=Statistics(count(size.get("bytes")), count(size.get("row_count"))),
+            description=text(described.get("description")),
+            created_at=text(described.get("created_at")),
+            updated_at=text(described.get("updated_at")),
+            quarantine_rows=count(described.get("quarantine_rows")),
+            used_by=names(described.get("used_by")),
+            schema=text(schema if isinstance(schema, str) else mapping(schema).get("sql_schema")) or None,
+            type=text(described.get("type")),
+            raw=frozen(described),
         )
 
 
@@ -190,55 +189,35 @@ class ImportReport:
         blocks = mappings(reply.get("blocks"))
         rows, quarantined = _of_blocks(blocks, "lines"), _of_blocks(blocks, "quarantine")
         if rows is None:
-            rows = _count(reply.get("successful_rows"))
+            rows = count(reply.get("successful_rows"))
         if rows is None and mode == "create":
             rows = DataSource.of(described).statistics.row_count
         if quarantined is None:
-            quarantined = _count(reply.get("quarantine_rows", reply.get("quarantined_rows")))
+            quarantined = count(reply.get("quarantine_rows", reply.get("quarantined_rows")))
         error = reply.get("error")
         return cls(
             rows=rows,
             quarantined=quarantined,
-            invalid_lines=_count(reply.get("invalid_lines")),
+            invalid_lines=count(reply.get("invalid_lines")),
             error=error if isinstance(error, str) and error else None,
             errors=_errors(reply.get("errors")),
-            import_id=_text(reply.get("import_id")) or None,
+            import_id=text(reply.get("import_id")) or None,
             datasource=DataSource.of(described) if described else None,
-            raw=MappingProxyType(dict(reply)),
+            raw=frozen(reply),
         )
 
 
-def _rows(count: int, what: str) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'} {what}"
+def _rows(number: int, what: str) -> str:
+    return f"{number:,} {'row' if number == 1 else 'rows'} {what}"
 
 
 def _of_blocks(blocks: Sequence[Mapping[str, Any]], key: str) -> int | None:
     """Add up one count over ``blocks[].process_return[]``; ``None`` when no block has it."""
     returns = [each for block in blocks for each in mappings(block.get("process_return"))]
-    counts = [count for each in returns if (count := _count(each.get(key))) is not None]
+    counts = [found for each in returns if (found := count(each.get(key))) is not None]
     return sum(counts) if counts else None
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    """Read ``used_by``: objects with a name, or names."""
-    items = value if isinstance(value, list) else []
-    names = (_text(each.get("name")) if isinstance(each, Mapping) else _text(each) for each in items)
-    return tuple(name for name in names if name)
 
 
 def _errors(value: Any) -> tuple[str, ...]:
     items = value if isinstance(value, list) else [value] if isinstance(value, str) and value else []
-    return tuple(_text(each.get("error") or each) if isinstance(each, Mapping) else _text(each) for each in items)
+    return tuple(text(each.get("error") or each) if isinstance(each, Mapping) else text(each) for each in items)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.api.errors import BadReply
+from tinymagic.api.errors import BadReply, InvalidInput
 from tinymagic.api.reply_statistics import header_statistics, known_statistics
+from tinymagic.api.upload import parquet_is_available
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +22,24 @@ OUTPUT_SETTINGS: dict[WireFormat, dict[str, str]] = {
     "JSONCompact": {"output_format_json_quote_denormals": "1"},
     "Parquet": {"output_format_parquet_string_as_string": "1"},
 }
+
+
+def check_frame_options(wire_format: str, limit: int | None) -> None:
+    """Refuse what cannot be asked for.
+
+    Args:
+        wire_format: ``auto``, ``json`` or ``parquet``, which needs pyarrow.
+        limit: at most so many rows; ``None`` for all.
+
+    Raises:
+        InvalidInput: one of them cannot be.
+    """
+    if wire_format not in ("auto", "parquet", "json"):
+        raise InvalidInput(f"format is 'auto', 'parquet' or 'json', not {wire_format!r}.")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise InvalidInput(f"limit is a whole number of rows from 0 up, not {limit!r}.")
+    if wire_format == "parquet" and not parquet_is_available():
+        raise InvalidInput("format='parquet' needs pyarrow: pip install 'tinymagic[fast]', or use format='json'.")
 
 
 def decoded_reply(reply: Reply, decode: Callable[[], Any], redact: Callable[[str], str]) -> Any:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlencode
 
-from tinymagic.api.described_frames import OUTPUT_SETTINGS, decoded_reply, described_frame
+from tinymagic.api.described_frames import OUTPUT_SETTINGS, check_frame_options, decoded_reply, described_frame
 from tinymagic.api.endpoint_failures import sql_failure_of
 from tinymagic.api.endpoint_frames import composed
 from tinymagic.api.errors import InvalidInput, QueryError
+from tinymagic.api.long_parameters import reading_request
 from tinymagic.api.parameters import checked_unicode, request_parameters
-from tinymagic.api.pipe_results import EndpointReply, Explanation
+from tinymagic.api.pipe_results import Explanation
+from tinymagic.api.raw_results import EndpointReply
 from tinymagic.api.replacing import replacing
-from tinymagic.api.reply_statistics import statistics_of
-from tinymagic.api.request import FORM_TYPE, Request, form_body, pairs_of
 from tinymagic.api.resource import Resource, path
 from tinymagic.api.statement import TYPES_COLUMN
-from tinymagic.api.upload import parquet_is_available
 
 if TYPE_CHECKING:
     import os
@@ -29,13 +28,11 @@ if TYPE_CHECKING:
     from tinymagic.api.progress import OnProgress
     from tinymagic.api.query import FormatChoice
     from tinymagic.api.replies import Reply
+    from tinymagic.api.request import Request
 
 #: Extensions of an endpoint's URL (``pipes.md`` section 6.2).
 EndpointFormat: TypeAlias = Literal["json", "csv", "csvwithnames", "ndjson", "parquet", "prometheus"]
 ENDPOINT_FORMATS: tuple[str, ...] = ("json", "csv", "csvwithnames", "ndjson", "parquet", "prometheus")
-
-#: A longer URL is not asked for with GET: the parameters then travel as a form (``pipes.md`` section 6.1).
-LONGEST_URL = 4096
 
 
 class Endpoints(Resource):
@@ -79,15 +76,7 @@ class Endpoints(Resource):
         options = {name: str(value) for name, value in url_options.items() if value is not None}
         sent = {**_asked(params, q), **options}
         reply = self._call(pipe, checked, sent, q, timeout_s=timeout_s, cancellation=cancellation)
-        return EndpointReply(
-            body=reply.body,
-            content_type=reply.content_type,
-            statistics=statistics_of(reply),
-            request_id=reply.request_id,
-            wall_s=reply.wall_s,
-            headers=reply.headers,
-            bytes_received=reply.bytes_received,
-        )
+        return EndpointReply.of(reply)
 
     def data(
         self,
@@ -118,16 +107,9 @@ class Endpoints(Resource):
         Raises:
             TinybirdError: as for `call`.
         """
-        if format not in ("auto", "json", "parquet"):
-            raise InvalidInput(f"format is 'auto', 'parquet' or 'json', not {format!r}.")
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-            raise InvalidInput(f"limit is a whole number of rows from 0 up, not {limit!r}.")
+        check_frame_options(format, limit)
         options: dict[str, Any] = {"timeout_s": timeout_s, "cancellation": cancellation}
         if format == "parquet":
-            if not parquet_is_available():
-                raise InvalidInput(
-                    "format='parquet' needs pyarrow: pip install 'tinymagic[fast]', or use format='json'."
-                )
             try:
                 return self._parquet_frame(pipe, params, q, limit, options)
             except QueryError as error:
@@ -296,10 +278,7 @@ class Endpoints(Resource):
         return self._reading(_address(pipe, extension), sent)
 
     def _reading(self, address: str, sent: Mapping[str, str]) -> Request:
-        """Return a GET, or a POST that reads when the URL would be too long; it may be repeated like a GET."""
-        if len(self._transport.host + address) + 1 + len(urlencode(pairs_of(sent))) <= LONGEST_URL:
-            return Request("GET", address, sent)
-        return Request("POST", address, body=form_body(sent), content_type=FORM_TYPE, effect="read")
+        return reading_request(self._transport.host, address, sent)
 
 
 def _address(pipe: str, extension: str) -> str:

@@ -9,7 +9,8 @@ from tinymagic.api.endpoints import Endpoints
 from tinymagic.api.errors import InvalidInput, NotFound
 from tinymagic.api.pipe_datafiles import new_pipe_datafile
 from tinymagic.api.pipe_nodes import PipeNodes, check_name, check_sql
-from tinymagic.api.pipe_results import EndpointReply, Explanation, MaterializationAdvice, Node, Pipe
+from tinymagic.api.pipe_results import Explanation, MaterializationAdvice, Node, Pipe
+from tinymagic.api.raw_results import EndpointReply
 from tinymagic.api.reading import mappings
 from tinymagic.api.resource import path
 

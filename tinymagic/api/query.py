@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-from urllib.parse import urlencode
 
-from tinymagic.api.described_frames import OUTPUT_SETTINGS, decoded_reply, described_frame
+from tinymagic.api.described_frames import OUTPUT_SETTINGS, check_frame_options, decoded_reply, described_frame
 from tinymagic.api.errors import InvalidInput, QueryError, TinybirdError
 from tinymagic.api.failures import as_sentence, query_failure_of
+from tinymagic.api.long_parameters import reading_request
 from tinymagic.api.parameters import checked_unicode, request_parameters
-from tinymagic.api.reply_statistics import SUMMARY_HEADER, statistics_of
-from tinymagic.api.request import FORM_TYPE, Request, form_body
+from tinymagic.api.raw_results import QueryResult
+from tinymagic.api.reply_statistics import SUMMARY_HEADER
 from tinymagic.api.sql_tools import SqlTools, explanation_in
 from tinymagic.api.statement import TYPES_COLUMN, Statement, compose, find_name
 from tinymagic.api.upload import parquet_is_available
@@ -27,43 +27,14 @@ if TYPE_CHECKING:
     from tinymagic.api.transport import Transport
     from tinymagic.frames.decoded import Decoded
 
+__all__ = ["FormatChoice", "Query", "QueryResult"]
+
 FormatChoice: TypeAlias = Literal["auto", "parquet", "json"]
 
 _PATH = "/v0/sql"
 
-#: From this length of URL parameters on a query is POSTed; the service's front refuses URLs of 8 KB.
-_LONGEST_QUERY_STRING = 4096
-
 #: What ClickHouse says of a type that Parquet has no form for, such as Interval or NULL without a type.
 _NO_PARQUET_FORM = ("UNKNOWN_TYPE", "NOT_IMPLEMENTED")
-
-
-@dataclass(frozen=True)
-class QueryResult:
-    """The raw reply to a query.
-
-    Attributes:
-        body: as the service wrote it, in the format that the query asked for; TSV without a header when it asked for
-            none.
-        content_type: its media type.
-        statistics: ``elapsed`` (seconds), ``rows_read`` and ``bytes_read``, when the reply tells them; else ``None``.
-        request_id: the service's id of the request, or ``None``.
-        wall_s: seconds from sending to the last byte.
-        headers: of the reply, names in lower case.
-        bytes_received: length of the body on the wire.
-    """
-
-    body: bytes = field(repr=False)
-    content_type: str
-    statistics: Mapping[str, float] | None
-    request_id: str | None
-    wall_s: float
-    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
-    bytes_received: int = 0
-
-    def text(self) -> str:
-        """Return the body as text; bytes that are not UTF-8 are marked."""
-        return self.body.decode("utf-8", "replace")
 
 
 class Query(SqlTools):
@@ -106,15 +77,7 @@ class Query(SqlTools):
 
         sent = {"q": q, **request_parameters(params), **_options(url_options)}
         reply = self._send(sent, failure, timeout_s=timeout_s, cancellation=cancellation)
-        return QueryResult(
-            body=reply.body,
-            content_type=reply.content_type,
-            statistics=statistics_of(reply),
-            request_id=reply.request_id,
-            wall_s=reply.wall_s,
-            headers=reply.headers,
-            bytes_received=reply.bytes_received,
-        )
+        return QueryResult.of(reply)
 
     def frame(
         self,
@@ -132,8 +95,6 @@ class Query(SqlTools):
         asked = _Asked(q, request_parameters(params), _options({"pipeline": pipeline}), limit, timeout_s, cancellation)
         if format == "json" or (format == "auto" and not (self._reports_statistics and parquet_is_available())):
             return self._json_frame(asked)
-        if format == "parquet" and not parquet_is_available():
-            raise InvalidInput("format='parquet' needs pyarrow: pip install 'tinymagic[fast]', or use format='json'.")
         try:
             return self._parquet_frame(asked)
         except QueryError as error:
@@ -211,12 +172,7 @@ class Query(SqlTools):
         return self._send(sent, failure, timeout_s=asked.timeout_s, cancellation=asked.cancellation)
 
     def _send(self, sent: Mapping[str, str], failure: Callable[[Reply], TinybirdError], **options: Any) -> Reply:
-        if len(sent["q"]) > _LONGEST_QUERY_STRING or len(urlencode(sent)) > _LONGEST_QUERY_STRING:
-            # A POST that reads: it may be repeated like a GET.
-            request = Request("POST", _PATH, body=form_body(sent), content_type=FORM_TYPE, effect="read")
-        else:
-            request = Request("GET", _PATH, sent)
-        reply = self._transport.send(request, failure=failure, **options)
+        reply = self._transport.send(reading_request(self._transport.host, _PATH, sent), failure=failure, **options)
         if SUMMARY_HEADER in reply.headers:
             self._reports_statistics = True
         return reply
@@ -254,10 +210,7 @@ def _check(q: str, wire_format: str, limit: int | None) -> None:
     if not isinstance(q, str):
         raise InvalidInput(f"The query is a text, not {type(q).__name__}.")
     checked_unicode(q, "The query")
-    if wire_format not in ("auto", "parquet", "json"):
-        raise InvalidInput(f"format is 'auto', 'parquet' or 'json', not {wire_format!r}.")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-        raise InvalidInput(f"limit is a whole number of rows from 0 up, not {limit!r}.")
+    check_frame_options(wire_format, limit)
 
 
 def _options(options: Mapping[str, str | int | None]) -> dict[str, str]:

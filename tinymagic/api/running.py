@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
-from tinymagic.api.endpoints import LONGEST_URL
+from tinymagic.api.long_parameters import fit_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +17,7 @@ def asked_in_url(host: str, address: str, sent: Mapping[str, str]) -> dict[str, 
 
     They go into the URL, as the vendor's own clients send them; when it would be too long, into a form. Pure.
     """
-    short = len(host) + len(address) + 1 + len(urlencode(list(sent.items()))) <= LONGEST_URL
-    return {"query": sent} if short else {"form": sent}
+    return {"query": sent} if fit_in_url(host, address, sent) else {"form": sent}
 
 
 def job_of(reply: Mapping[str, Any]) -> Job:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import InvalidInput
 from tinymagic.api.parameters import request_parameters
 from tinymagic.api.pipe_results import Pipe, Schedule
 from tinymagic.api.pipes import Pipes
 from tinymagic.api.reading import mapping, text, text_or_none
-from tinymagic.api.resource import Resource, path
+from tinymagic.api.resource import path
 from tinymagic.api.running import asked_in_url, job_of
+from tinymagic.api.sink_policies import SinkPolicies
 
 if TYPE_CHECKING:
     import builtins
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 
     from tinymagic.api.jobs import Job
     from tinymagic.api.transport import Transport
-
-SinkPolicy: TypeAlias = Literal["trust-policy", "write-access-policy", "read-access-policy"]
-SINK_POLICIES: tuple[str, ...] = ("trust-policy", "write-access-policy", "read-access-policy")
-
-#: What a run may change for itself (``sinks.md``).
-OVERRIDES = ("connection", "path", "file_template", "format", "compression", "write_strategy")
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ class Sink:
         )
 
 
-class Sinks(Resource):
+class Sinks(SinkPolicies):
     """``workspace.sinks``: make, list, run and remove Sink Pipes. *pipe* and *node* are names or ids."""
 
     def __init__(self, transport: Transport) -> None:
@@ -194,11 +189,10 @@ class Sinks(Resource):
             raise InvalidInput("Nothing is to be changed: give the settings of the sink that shall be others.")
         found = self._pipes.get(pipe)
         old = Sink.of(found)
-        if not old.node:
-            raise InvalidInput(f"The Pipe {pipe!r} has no sink: none of its nodes is one.")
+        now = _sink_node(found)
         before: dict[str, str | None] = {key: text_or_none(getattr(old, key, "")) for key in given}
         before["schedule_cron"] = old.schedule.cron if old.schedule else None
-        return self._set(pipe, node or found.sink_node or old.node, {**before, **changes})
+        return self._set(pipe, node or now, {**before, **changes})
 
     def run(
         self,
@@ -242,7 +236,7 @@ class Sinks(Resource):
             "write_strategy": write_strategy,
         }
         given = request_parameters(params)
-        both = sorted(set(given) & set(OVERRIDES))
+        both = sorted(set(given) & set(overrides))
         if both:
             raise InvalidInput(
                 f"{both[0]!r} is a setting of a sink and would not reach the template: give it as {both[0]}=..., or "
@@ -264,66 +258,13 @@ class Sinks(Resource):
             NotFound: there is no such Pipe or node.
         """
         if node is None:
-            found = self._pipes.get(pipe)
-            node = found.sink_node or Sink.of(found).node
-            if not node:
-                raise InvalidInput(f"The Pipe {pipe!r} has no sink: none of its nodes is one.")
+            node = _sink_node(self._pipes.get(pipe))
         self._change(
             "DELETE",
             _address(pipe, node),
             effect="idempotent",
             datafile=self._pipes.output_datafile(pipe, node, "standard"),
         )
-
-    # What has to be set up at the other service
-
-    def settings(self, service: str = "s3") -> Mapping[str, Any]:
-        """Return who would take on a role at AWS: ``principal`` and ``external_id``.
-
-        Raises:
-            BadRequest: the service has none for *service*.
-        """
-        return self._get(path("/v0/integrations/", service, "/settings"))
-
-    def policy(
-        self,
-        service: str,
-        policy: SinkPolicy | str,
-        *,
-        bucket: str | None = None,
-        external_id_seed: str | None = None,
-        msk_cluster_arn: str | None = None,
-        table_name: str | None = None,
-    ) -> Mapping[str, Any]:
-        """Return a policy document for AWS, ready to be pasted there.
-
-        Args:
-            service: ``s3``, ``kafka`` ...
-            policy: ``trust-policy``, ``write-access-policy`` or ``read-access-policy``.
-            bucket: that the policy is about.
-            external_id_seed: for ``trust-policy``.
-            msk_cluster_arn: for Kafka.
-            table_name: for DynamoDB.
-
-        Raises:
-            NotFound: there is no such policy.
-            BadRequest: not for *service*.
-        """
-        query = {
-            "bucket": bucket,
-            "external_id_seed": external_id_seed,
-            "msk_cluster_arn": msk_cluster_arn,
-            "table_name": table_name,
-        }
-        return self._get(path("/v0/integrations/", service, "/policies/", policy), query)
-
-    def bigquery_credentials(self) -> str:
-        """Return the account at Google that needs rights on a bucket of GCS.
-
-        Raises:
-            BadRequest: the service has none.
-        """
-        return text(self._get("/v0/datasources-bigquery-credentials").get("account"))
 
     def _set(self, pipe: str, node: str, settings: Mapping[str, str | None]) -> Pipe:
         schedule = settings.get("schedule_cron")
@@ -347,6 +288,13 @@ class Sinks(Resource):
                 datafile=self._pipes.output_datafile(pipe, node, "sink", keywords),
             )
         )
+
+
+def _sink_node(pipe: Pipe) -> str:
+    node = pipe.sink_node or Sink.of(pipe).node
+    if not node:
+        raise InvalidInput(f"The Pipe {pipe.name!r} has no sink: none of its nodes is one.")
+    return node
 
 
 def _address(pipe: str, node: str | None = None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from tinymagic.api.errors import BadReply, InvalidInput
 from tinymagic.api.failures import query_failure_of
 from tinymagic.api.jobs import Job
+from tinymagic.api.parameters import checked_unicode
 from tinymagic.api.reading import mapping, text
 from tinymagic.api.request import FORM_TYPE, Request, form_body
 from tinymagic.api.resource import Resource
@@ -155,4 +156,4 @@ def _flag(value: bool | None) -> str | None:
 def _sql(q: str) -> str:
     if not isinstance(q, str) or not q.strip():
         raise InvalidInput("There is no SQL.")
-    return q
+    return checked_unicode(q, "The SQL")

@@ -13,6 +13,7 @@ from urllib.parse import quote_plus, urlencode
 from tinymagic.api.errors import ApiError, InvalidInput, NotFound
 from tinymagic.api.failures import failure_of
 from tinymagic.api.limits import check_variable
+from tinymagic.api.parameters import checked_unicode
 from tinymagic.api.reading import frozen, mappings, moment, names, text
 from tinymagic.api.redaction import Secret
 from tinymagic.api.request import FORM_TYPE, Request
@@ -268,4 +269,5 @@ def _checked(name: str, value: Secret) -> Secret:
     if not value:
         raise InvalidInput(f"The value of the variable {name!r} is empty, which no service takes. Nothing was sent.")
     check_variable(name, value.reveal())
+    checked_unicode(value.reveal(), f"The value of the variable {name!r}")
     return value

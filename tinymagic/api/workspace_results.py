@@ -49,6 +49,7 @@ class WorkspaceEntry:
         is_branch: whether it is one.
         members: who may use it.
         organization: name of the organization.
+        organization_id: uuid of the organization.
         created_at: aware, UTC.
         raw: the whole description but tokens.
     """
@@ -63,6 +64,7 @@ class WorkspaceEntry:
     is_branch: bool = False
     members: tuple[Member, ...] = ()
     organization: str = ""
+    organization_id: str = ""
     created_at: datetime | None = None
     raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
 
@@ -86,6 +88,7 @@ class WorkspaceEntry:
             is_branch=flag(reply.get("is_branch")) or main is not None,
             members=tuple(Member.of(each) for each in mappings(reply.get("members"))),
             organization=text(mapping(reply.get("organization")).get("name")),
+            organization_id=text(mapping(reply.get("organization")).get("id") or reply.get("organization_id")),
             created_at=moment(reply.get("created_at")),
             raw=frozen(without_tokens(reply)),
         )

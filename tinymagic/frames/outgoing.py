@@ -430,7 +430,7 @@ def _json_values(name: str, cells: list[Any], missing: Mask) -> OutgoingColumn:
                 if cell is None
                 else json.dumps(cell, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_json_value)
             )
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise EncodeError(
                 f"Column {name!r} holds a dict that JSON cannot say (row {row}): {error}. Convert its values first."
             ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinymagic.frames.outgoing import OutgoingColumn, outgoing_columns
+from tinymagic.frames.outgoing import EncodeError, OutgoingColumn, outgoing_columns
 from tinymagic.frames.pyarrow_needed import require_pyarrow
 from tinymagic.frames.schema import nullable_columns
 
@@ -85,7 +85,13 @@ def _plain(column: OutgoingColumn, pa: Any) -> Any:
 def _texts(column: OutgoingColumn, pa: Any) -> Any:
     if isinstance(column.values, (pa.Array, pa.ChunkedArray)):
         return column.values.cast(pa.string())
-    return pa.array(column.values, type=pa.string(), from_pandas=True)
+    try:
+        return pa.array(column.values, type=pa.string(), from_pandas=True)
+    except UnicodeEncodeError:
+        raise EncodeError(
+            f"Column {column.name!r} has a text with half a character, which cannot be stored. Repair it, for instance "
+            "with .str.encode('utf-8', 'replace').str.decode('utf-8')."
+        ) from None
 
 
 def _wide(column: OutgoingColumn, pa: Any) -> Any:

@@ -73,7 +73,7 @@ def _new_bar(what: str, news: Progress, unit: str, total: float | None) -> Any:
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm as tqdm_of_here
 
-        class tqdm(tqdm_of_here):  # type: ignore[misc] # noqa: N801
+        class tqdm(tqdm_of_here):  # type: ignore[type-arg] # noqa: N801
             # Else it starts a thread that stays.
             monitor_interval = 0
 

@@ -90,6 +90,11 @@ class Call:
 
         return variable(name, self.notebook.shell.user_ns)
 
+    def text(self, word: str) -> str:
+        """Return the text that *word* means: that of the notebook variable of this name, else the word itself."""
+        value = self.notebook.shell.user_ns.get(word) if word.isidentifier() else None
+        return value if isinstance(value, str) else word
+
 
 def run(notebook: Notebook, line: str) -> Any:
     """Run a line of ``%tinybird``.

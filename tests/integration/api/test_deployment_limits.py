@@ -1,4 +1,4 @@
-"""Deployments that are refused, cancelled or too large: nothing is changed, and each mistake is told by file and line."""
+"""Deployments that are refused, cancelled or too large: nothing is changed, mistakes are told by file and line."""
 
 from __future__ import annotations
 

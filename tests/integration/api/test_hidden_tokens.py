@@ -22,7 +22,7 @@ def new(kind="token"):
 
 
 @pytest.fixture
-def tokens(workspace):
+def own(workspace):
     return workspace.tokens
 
 
@@ -50,12 +50,12 @@ def shows(text, value):
     return any(piece in text for piece in pieces(value))
 
 
-def test_results(tokens, workspace, endpoint):
-    made = tokens.create(new(), ["TOKENS"])
-    jwt = tokens.create_jwt(new(), f"PIPES:READ:{endpoint}", lifetime=60)
-    signed = tokens.sign_jwt(new(), f"PIPES:READ:{endpoint}", lifetime=60)
+def test_results(own, workspace, endpoint):
+    made = own.create(new(), ["TOKENS"])
+    jwt = own.create_jwt(new(), f"PIPES:READ:{endpoint}", lifetime=60)
+    signed = own.sign_jwt(new(), f"PIPES:READ:{endpoint}", lifetime=60)
     entry = next(each for each in workspace.workspaces.list() if each.token)
-    for result in (made, tokens.get(made), tokens.refresh(made.id), jwt, signed, entry):
+    for result in (made, own.get(made), own.refresh(made.id), jwt, signed, entry):
         value = result.token.reveal()
         frame = pd.DataFrame([vars(result)])
         for text in (
@@ -69,25 +69,25 @@ def test_results(tokens, workspace, endpoint):
             assert not shows(text, value), text
         with pytest.raises(TypeError):
             pickle.dumps(result)
-    assert not shows(repr(tokens.list()) + repr(workspace.workspaces.list()), made.token.reveal())
+    assert not shows(repr(own.list()) + repr(workspace.workspaces.list()), made.token.reveal())
 
 
-def test_errors(tokens, server, workspace):
+def test_errors(own, server, workspace):
     """Also those of calls that name a token by its value, which may be another Workspace's."""
-    gone = tokens.create(new(), ["TOKENS"])
-    tokens.delete(gone)
+    gone = own.create(new(), ["TOKENS"])
+    own.delete(gone)
     value = gone.token.reveal()
     dead = tinymagic.Workspace("http://127.0.0.1:1", workspace._transport._secret.reveal())
     for call in (
-        lambda: tokens.get(value),
-        lambda: tokens.get(gone.token),
-        lambda: tokens.datafile(value),
-        lambda: tokens.update(value, description="x"),
-        lambda: tokens.refresh(value),
-        lambda: tokens.delete(value),
+        lambda: own.get(value),
+        lambda: own.get(gone.token),
+        lambda: own.datafile(value),
+        lambda: own.update(value, description="x"),
+        lambda: own.refresh(value),
+        lambda: own.delete(value),
         lambda: client(server, value).tokens.list(),
-        lambda: tokens.create(new(), f"PIPES:READ:{value}"),
-        lambda: tokens.create_jwt(new(), f"PIPES:READ:{value}", lifetime=60),
+        lambda: own.create(new(), f"PIPES:READ:{value}"),
+        lambda: own.create_jwt(new(), f"PIPES:READ:{value}", lifetime=60),
         lambda: dead.tokens.get(value),
     ):
         with pytest.raises(errors.TinybirdError) as caught:

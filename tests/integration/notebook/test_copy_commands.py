@@ -56,7 +56,7 @@ def test_create_and_ls(connected, plain, target):
 
 def test_run(connected, workspace, pipe, target):
     assert "is done" in connected.ok(f"%tinybird copy run {pipe} --wait").printed
-    connected.ok(f"%tinybird copy run {pipe} --param m=1 --mode replace --wait")
+    connected.ok(f"%tinybird copy run {pipe} --param m=1 --mode replace --wait --yes")
     assert rows(workspace, target) == [0]
     assert "%tinybird job wait" in connected.ok(f"%tinybird copy run {pipe}").printed
 

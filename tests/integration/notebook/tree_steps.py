@@ -93,6 +93,9 @@ DATASOURCES = (
     Step("workspace create readers", ("readers",)),
     Step("workspace ls", ("in use",)),
     Step("workspace show Tinybird_Local_Testing", ("local@tinymagic.dev",)),
+    Step("workspace user", ("local@tinymagic.dev",)),
+    Step("workspace organization", ("Organization:",)),
+    Step("workspace releases", ()),
     Step("datasource share trips readers --as-user", ("readers",), secret="{user_token}"),
     Step("datasource unshare trips readers --as-user --yes", ("readers",), secret="{user_token}"),
     Step("analyze clean.csv", ("day",)),
@@ -146,6 +149,9 @@ COPIES = (
     Step("copy pause to_copy", ("to_copy",)),
     Step("copy resume to_copy", ("to_copy",)),
     Step("copy cancel to_copy", ("to_copy",)),
+    Step("copy sql --wait trips_copy SELECT * FROM trips_copy", ("done",)),
+    Step("copy sql --mode replace --yes --wait trips_copy SELECT * FROM trips_copy", ("done",)),
+    Step("copy sql --mode replace trips_copy SELECT * FROM trips_copy", fails="Nobody can be asked"),
     Step("copy rm to_copy --yes", ("to_copy",)),
 )
 
@@ -225,6 +231,9 @@ PROJECT = (
 LAST = (
     Step("usage --days 1", ("requests",)),
     Step("fmt $query".replace("$", ""), ("SELECT",)),
+    Step("fmt --tables SELECT * FROM some_table", ("some_table",)),
+    Step("fmt --replace some_table=another SELECT * FROM some_table", ("another",)),
+    Step("fmt --replace some_table SELECT 1", fails="OLD=NEW"),
     Step("datasource show not_there", fails="There is no Data Source"),
     Step("why", ("was answered 404",)),
     Step("pipe rm top --yes", ("top",)),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _GZIP_MAGIC = b"\x1f\x8b"
 
 #: Rows that were not sent are counted only as long as this: an interrupt is not to wait for a file of 30 GB.
-_LONGEST_COUNT_S = 5.0
+_LONGEST_COUNT_S = 2.0
 
 
 @dataclass(frozen=True)

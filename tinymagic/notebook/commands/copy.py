@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook.commands.asking import confirm
+from tinymagic.notebook.commands.naming import near
 from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe
 from tinymagic.notebook.commands.running import say_started, schedule_words, when_words
 from tinymagic.notebook.display import count_of, visible
@@ -51,9 +52,27 @@ def run(call: Call) -> None:
     """Copy now."""
     name = call.words[0]
     mode: Any = call.options.get("mode")
+    if mode == "replace" and not confirm(
+        f"Let this run of {visible(name)} take the place of all rows of its Data Source?",
+        yes="yes" in call.options,
+        otherwise="Nothing was copied.",
+    ):
+        return
     with near_pipe(call, name):
         job = call.workspace.copies.run(name, params=call.params(), mode=mode)
     say_started(call, job, f"copy {name}")
+
+
+def sql(call: Call) -> None:
+    """Copy what a query gives, once."""
+    target, given = call.words
+    mode: Any = call.options.get("mode")
+    question = f"Replace all rows of {visible(target)} by those of the query?"
+    if mode == "replace" and not confirm(question, yes="yes" in call.options, otherwise="Nothing was copied."):
+        return
+    with near("Data Source", target, lambda: [each.name for each in call.workspace.datasources.list()]):
+        job = call.workspace.query.copy_to(call.text(given), target, mode=mode)
+    say_started(call, job, f"copy into {target}")
 
 
 def pause(call: Call) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.notebook.commands.datasource_facts import near_source
+from tinymagic.errors import TinybirdError
+from tinymagic.notebook.commands.asking import confirm
+from tinymagic.notebook.commands.datasource_facts import get_source, near_source
 from tinymagic.notebook.commands.rows_in import frame_named, rows_named, say, sending, unit_of
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.notebook.problems import CellProblem
@@ -84,6 +86,9 @@ def replace(call: Call) -> pd.DataFrame | None:
     """Put rows in the place of others, and say what became of them."""
     name, given = call.words
     rows = rows_named(call, given)
+    lost = _replaced(call, name)
+    if lost and not confirm(f"Put these rows in the place of {lost}?", yes="yes" in call.options, otherwise=_KEPT):
+        return None
     with (
         near_source(call, name),
         sending(call, f"replace {name}", unit=unit_of(rows)) as (tell, cancellation),
@@ -98,3 +103,23 @@ def replace(call: Call) -> pd.DataFrame | None:
             cancellation=cancellation,
         )
     return say(call, report)
+
+
+_KEPT = "Nothing was replaced."
+
+
+def _replaced(call: Call, name: str) -> str:
+    """Return the rows in words that make room for others; ``""`` when there are none."""
+    source = get_source(call, name)
+    condition = call.options.get("where")
+    count = source.statistics.row_count
+    if condition is not None:
+        try:
+            count = call.workspace.datasources.count_rows_to_delete(name, condition)
+        except TinybirdError:
+            # The replacement itself will say what is wrong, if something is.
+            count = None
+    if count == 0:
+        return ""
+    what = "an unknown number of rows" if count is None else count_of(count, "row")
+    return f"{what} of {visible(source.name)}"

@@ -106,13 +106,16 @@ def rm(call: Call) -> None:
 
 def settings(call: Call) -> None:
     """Print who writes."""
+    if (call.word(0) or "").lower().startswith("gcs"):
+        print(f"Account at Google: {visible(call.workspace.sinks.bigquery_credentials())}")
+        return
     for name, value in call.workspace.sinks.settings(call.word(0) or "s3").items():
         print(f"{visible(str(name)) + ':':<14}{visible(str(value))}")
 
 
 def policy(call: Call) -> None:
     """Print a policy document."""
-    from tinymagic.api.sinks import SINK_POLICIES
+    from tinymagic.api.sink_policies import SINK_POLICIES
 
     wanted, service = call.words[0], call.word(1) or "s3"
     if wanted not in SINK_POLICIES:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinymagic.errors import BadRequest, Forbidden, NotFound, TinybirdError
 from tinymagic.notebook.display import count_of, human_bytes, human_seconds, visible
 from tinymagic.notebook.failures import Failure, last_failure
+from tinymagic.notebook.problems import CellProblem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,8 +129,20 @@ def _indented(body: str) -> str:
 
 
 def fmt(call: Call) -> None:
-    """Print SQL in good order; a variable's text when the word is one."""
-    given = call.words[0]
-    value: Any = call.notebook.shell.user_ns.get(given) if given.isidentifier() else None
-    text = value if isinstance(value, str) else given
-    print(visible(call.workspace.query.format_sql(text)))
+    """Print SQL in good order, or which tables it reads; a variable's text when the word is one."""
+    text, query = call.text(call.words[0]), call.workspace.query
+    pairs = dict(_renaming(pair) for pair in call.all("replace"))
+    if pairs:
+        text = query.replace_tables(text, pairs)
+    if "tables" in call.options:
+        names = sorted({f"{each.database}.{each.name}" if each.database else each.name for each in query.tables(text)})
+        print(visible("\n".join(names)) if names else "It reads no table.")
+        return
+    print(visible(query.format_sql(text)))
+
+
+def _renaming(pair: str) -> tuple[str, str]:
+    old, equals, new = pair.partition("=")
+    if not (old.strip() and equals and new.strip()):
+        raise CellProblem(f"--replace {pair!r} is no OLD=NEW: the name that the SQL has, and the one to read instead.")
+    return old.strip(), new.strip()

@@ -77,6 +77,51 @@ def show(call: Call) -> None:
     )
 
 
+def user(call: Call) -> None:
+    """Print whose token is in use."""
+    workspaces = call.workspace.workspaces
+    found, token = workspaces.user(), workspaces.auth()
+    _print(
+        {
+            "User": found.email,
+            "Id": found.id,
+            "Token": "a user token" if token.is_user else "of a Workspace",
+            "Workspaces": ", ".join(each.name for each in found.workspaces),
+        }
+    )
+
+
+def organization(call: Call) -> None:
+    """Print the organization of a Workspace."""
+    member = call.workspace.workspaces.get(_named_or_current(call))
+    if not member.organization_id:
+        raise CellProblem(f"The service tells no organization of {member.name!r}.")
+    found = call.workspace.workspaces.organization(member.organization_id)
+    _print(
+        {
+            "Organization": found.name,
+            "Id": found.id,
+            "Plan": found.plan,
+            "Workspaces": ", ".join(each.name for each in found.workspaces),
+        }
+    )
+
+
+def releases(call: Call) -> pd.DataFrame:
+    """Return the releases of a Workspace: one row each."""
+    import pandas as pd
+
+    found = call.workspace.workspaces.releases(_named_or_current(call))
+    rows = [(each.semver, each.status, each.commit) for each in found]
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=["version", "status", "commit"])
+    return frame
+
+
+def _named_or_current(call: Call) -> str:
+    name = call.word(0)
+    return call.workspace.info().id if name is None else _find(call, name).id
+
+
 def _print(facts: dict[str, str]) -> None:
     for name, value in facts.items():
         if value:

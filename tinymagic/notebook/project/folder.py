@@ -144,7 +144,10 @@ def _text(path: Path, place: str) -> str:
 
 def _included(root: Path, wanted: str) -> str | None:
     """Return the text of an included file: one of the project that is not hidden."""
-    path = (root / wanted).resolve()
+    try:
+        path = (root / wanted).resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None  # A circle of links, or signs that no path has.
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts) if path.is_relative_to(root) else True
     if hidden or not path.is_file():
         return None

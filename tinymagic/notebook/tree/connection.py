@@ -54,8 +54,11 @@ CONNECTION = Noun(
             "print SQL in good order",
             "usage:fmt",
             ("SQL|NAME...",),
-            (),
-            "NAME is a notebook variable that holds SQL. The service formats it.",
+            (
+                Option(("--tables",), "the Data Sources and Pipes that it reads, instead"),
+                Option(("--replace",), "read another table in the place of one", "OLD=NEW", many=True),
+            ),
+            "Options stand before the SQL. NAME is a notebook variable that holds SQL. The service does the work.",
             {"SQL|NAME": "name"},
         ),
         Command(("version",), "the version of tinymagic", "connection:version"),

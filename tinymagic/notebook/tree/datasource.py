@@ -78,8 +78,9 @@ DATASOURCE = Noun(
                 Option(("--where",), "SQL that is true for the rows to be replaced", "CONDITION"),
                 Option(("--job",), "send it as an import job, for what is too large for one request"),
                 _FORMAT,
+                YES,
             ),
-            "Readers see no gap, and never a part of the new rows.",
+            "It says how many rows make room, and asks. Readers see no gap, and never a part of the new rows.",
         ),
         Command(
             ("datasource", "truncate"),

@@ -57,7 +57,7 @@ SINK = Noun(
             "who writes, for the trust that AWS asks for",
             "sink:settings",
             ("[SERVICE]",),
-            details="SERVICE is s3 when it is left out.",
+            details="SERVICE is s3 when it is left out; gcs tells the account at Google that needs the rights.",
         ),
         Command(
             ("sink", "policy"),

@@ -19,6 +19,23 @@ WORKSPACE = Noun(
         Command(("workspace", "current"), "the one that this notebook works in", "workspace:current"),
         Command(("workspace", "show"), "what one is, and who may use it", "workspace:show", ("NAME",)),
         Command(
+            ("workspace", "user"),
+            "whose token is in use, and which Workspaces that person has",
+            "workspace:user",
+        ),
+        Command(
+            ("workspace", "organization"),
+            "the organization of the Workspace in use, or of the one named",
+            "workspace:organization",
+            ("[NAME]",),
+        ),
+        Command(
+            ("workspace", "releases"),
+            "the releases of a Workspace (Classic), as a DataFrame",
+            "workspace:releases",
+            ("[NAME]",),
+        ),
+        Command(
             ("workspace", "use"),
             "work in another one from here on, in this session",
             "workspace:use",

@@ -1,0 +1,64 @@
+"""Replies that are handed on as they came: of the Query API and of endpoints. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tinymagic.api.reply_statistics import statistics_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+    from tinymagic.api.replies import Reply
+
+
+@dataclass(frozen=True)
+class RawResult:
+    """A reply as the service wrote it.
+
+    Attributes:
+        body: in the format that was asked for.
+        content_type: its media type.
+        statistics: ``elapsed`` (seconds), ``rows_read`` and ``bytes_read``, when the reply's headers or a JSON body
+            tell them; else ``None``.
+        request_id: the service's id of the request, or ``None``.
+        wall_s: seconds from sending to the last byte.
+        headers: of the reply, names in lower case.
+        bytes_received: length of the body on the wire.
+    """
+
+    body: bytes = field(repr=False)
+    content_type: str
+    statistics: Mapping[str, float] | None
+    request_id: str | None
+    wall_s: float
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    bytes_received: int = 0
+
+    @classmethod
+    def of(cls, reply: Reply) -> Self:
+        """Keep a reply."""
+        return cls(
+            body=reply.body,
+            content_type=reply.content_type,
+            statistics=statistics_of(reply),
+            request_id=reply.request_id,
+            wall_s=reply.wall_s,
+            headers=reply.headers,
+            bytes_received=reply.bytes_received,
+        )
+
+    def text(self) -> str:
+        """Return the body as text; bytes that are not UTF-8 are marked."""
+        return self.body.decode("utf-8", "replace")
+
+
+class QueryResult(RawResult):
+    """The raw reply to a query: TSV without a header when the query named no format."""
+
+
+class EndpointReply(RawResult):
+    """The raw reply of an endpoint."""
