@@ -333,7 +333,22 @@ def _bool_values(name: str, cells: list[Any], missing: Mask) -> OutgoingColumn:
 
 
 def _text_values(name: str, cells: list[Any], missing: Mask) -> OutgoingColumn:
+    for row, cell in enumerate(cells):
+        # ASCII is the usual case and costs next to nothing.
+        if cell is not None and not cell.isascii() and _is_cut(cell):
+            raise EncodeError(
+                f"Column {name!r} has a text with half a character (row {row}), which cannot be stored. Repair it, for "
+                "instance with .str.encode('utf-8', 'replace').str.decode('utf-8')."
+            )
     return OutgoingColumn(name, "text", "String", cells, missing)
+
+
+def _is_cut(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _decimal_values(name: str, cells: list[Any], missing: Mask) -> OutgoingColumn:

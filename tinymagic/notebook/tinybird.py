@@ -18,6 +18,7 @@ from tinymagic.notebook.history import scrub
 from tinymagic.notebook.options import parse_command
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.source import Source
+from tinymagic.notebook.tree import noun_named
 from tinymagic.notebook.typed_values import hide_value, typed_value
 from tinymagic.notebook.words import Word, words_of
 
@@ -147,11 +148,33 @@ def _hide_tokens(notebook: Notebook, line: str) -> str:
         if typed or Secret("").redact(word) != word:
             scrub(notebook.shell, word)
             line = line.replace(word, HIDDEN)
+    for value in _secret_settings(line):
+        scrub(notebook.shell, value)
+        line = line.replace(value, HIDDEN)
     value = typed_value(line)
     if value is not None:
         hide_value(notebook.shell, line)
         line = line[: line.rindex(value)] + HIDDEN
     return line
+
+
+_SETTING_RE = re.compile(r"""([\w.]+)=(?:'([^']+)|"([^"]+)|([^\s'"]+))""")
+
+
+def _secret_settings(line: str) -> list[str]:
+    """Return the values of secret settings of a connection, also in a line that cannot be run for another reason."""
+    noun = noun_named(line.split(maxsplit=1)[0]) if line.strip() else None
+    if noun is None or noun.name != "connection":
+        return []
+    from tinymagic.api.connections import is_secret
+
+    found = [(name, "".join(values)) for name, *values in _SETTING_RE.findall(line)]
+    # In short ones there is no secret, and a history in which every "a" is hidden is of no use.
+    return [
+        value
+        for name, value in found
+        if is_secret(name) and len(value) >= PIECE and not value.startswith(("$", "{{", HIDDEN))
+    ]
 
 
 #: Options of login whose values are no secrets.

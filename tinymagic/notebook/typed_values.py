@@ -10,7 +10,7 @@ from tinymagic.notebook.history import scrub
 from tinymagic.notebook.tree import noun_named
 from tinymagic.notebook.tree.variable import VARIABLE
 
-_SET_RE = re.compile(r"\s*(?P<noun>\S+)\s+(?P<verb>\S+)\s+(?P<phrase>\S+\s+(?P<value>\S.*?))\s*", re.DOTALL)
+_SET_RE = re.compile(r"\s*(?P<noun>\S+)\s+(?P<verb>\S+)\s+(?P<phrase>[^\s=]+(?:\s+|=)(?P<value>\S.*?))\s*", re.DOTALL)
 _REFERENCE_RE = re.compile(r"\$[A-Za-z_]\w*")
 
 #: Verbs behind which no value stands.

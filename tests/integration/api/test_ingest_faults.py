@@ -240,6 +240,19 @@ class TestStops:
         check(bench.ws.events.retry(second.value.report), bench)
         assert bench.there() == (ROWS, ROWS)
 
+    @pytest.mark.parametrize("fails_once_more", [False, True])
+    def test_a_report_that_is_resumed_twice_stores_nothing_twice(self, fails_once_more, bench):
+        bench.proxy.on("POST", "/v0/events", None, faults.status(400), None, *[faults.status(400)] * fails_once_more)
+        report = sent(by_events, bench)
+        for _ in range(3):
+            try:
+                again = bench.ws.events.retry(report)
+            except TinybirdError:
+                continue
+        check(again, bench)
+        assert again.complete
+        assert bench.there() == (ROWS, ROWS)
+
     def test_a_generator_is_left_where_it_stands(self, bench):
         bench.proxy.on("POST", "/v0/events", None, faults.status(400))
         rows = iter([{"n": n} for n in range(ROWS)])

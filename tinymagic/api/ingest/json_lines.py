@@ -13,14 +13,14 @@ from tinymagic.api.errors import InvalidInput
 def json_line(place: int, row: object) -> bytes:
     r"""Write one row as a line of NDJSON, its line end included.
 
-    Dates, decimals, UUIDs and addresses become text, as the service wants them; NaN becomes null.
+    Dates, decimals, UUIDs and addresses become text, as the service wants them; NaN and NaT become null.
 
     Args:
         place: of the row, for errors.
         row: a dictionary.
 
     Raises:
-        InvalidInput: it is none, or holds what JSON has no form for.
+        InvalidInput: it is none, or holds what JSON has no form for; the sentence names the column.
 
     Example:
         >>> json_line(0, {"n": 1, "who": "ü"}).decode()
@@ -29,28 +29,44 @@ def json_line(place: int, row: object) -> bytes:
     if not isinstance(row, Mapping):
         raise InvalidInput(f"Row {place} is {type(row).__name__}; each row must be a dictionary.")
     try:
-        text = json.dumps(dict(row), default=_json_value, ensure_ascii=False, allow_nan=False)
+        return _encoded(dict(row)) + b"\n"
     except (TypeError, ValueError, RecursionError) as error:
-        text = _with_nulls(place, row, error)
-    return (text + "\n").encode("utf-8", "replace" if _lone_surrogates(text) else "strict")
+        return _with_nulls(place, row, error) + b"\n"
 
 
-def _lone_surrogates(text: str) -> bool:
-    # Half a character: no UTF-8 can say it. ASCII is the usual case and costs nothing.
-    return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
+def _encoded(value: Any) -> bytes:
+    text = json.dumps(value, default=_json_value, ensure_ascii=False, allow_nan=False)
+    # Half a character is an error: no UTF-8 can say it, and another sign in its place would be another text.
+    return text.encode()
 
 
-def _with_nulls(place: int, row: Mapping[Any, Any], error: Exception) -> str:
+def _with_nulls(place: int, row: Mapping[Any, Any], error: Exception) -> bytes:
     """Write a row once more with null for NaN, unless something else was wrong with it."""
     if isinstance(error, ValueError) and "Out of range float" in str(error):
         try:
-            return json.dumps(_without_nan(dict(row)), default=_json_value, ensure_ascii=False, allow_nan=False)
+            return _encoded(_without_nan(dict(row)))
         except (TypeError, ValueError, RecursionError) as other:
             error = other
-    raise InvalidInput(f"Row {place} cannot be written as JSON: {error}.") from None
+    raise InvalidInput(f"Row {place}{_column_of(row)} cannot be written as JSON: {_reason(error)}.") from None
+
+
+def _column_of(row: Mapping[Any, Any]) -> str:
+    """Name the first column that cannot be written; nothing when none of them is it."""
+    for name, value in row.items():
+        try:
+            _encoded({name: _without_nan(value)})
+        except (TypeError, ValueError, RecursionError):
+            return f", column {name!r},"
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    return "half a character" if isinstance(error, UnicodeEncodeError) else str(error)
 
 
 def _without_nan(value: Any) -> Any:
+    # NumPy's own numbers and arrays become Python's, in which NaN is found.
+    value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, float) and value != value:
         return None
     if isinstance(value, Mapping):
@@ -66,7 +82,8 @@ def _json_value(value: Any) -> Any:
     from ipaddress import IPv4Address, IPv6Address
 
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
+        # NaT is a datetime that is not equal to itself.
+        return value.isoformat(sep=" ") if value == value else None
     if isinstance(value, (date, Decimal, uuid.UUID, IPv4Address, IPv6Address)):
         return str(value)
     if hasattr(value, "tolist"):

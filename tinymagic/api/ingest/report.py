@@ -119,6 +119,9 @@ class IngestReport:
     ignored_columns: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     carrier: Carrier | None = field(default=None, repr=False, compare=False)
+    #: The report of the same rows after they were sent again, the latest last: a cell that is run twice resumes twice,
+    #: and what was stored in between must not be sent once more.
+    resumptions: list[IngestReport] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def rows_in(self) -> int:

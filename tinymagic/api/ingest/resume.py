@@ -31,9 +31,11 @@ def resumed(
 ) -> IngestReport:
     """Send the failed batches of *report* again, the same way; return the report of all its rows.
 
+    A report that was resumed before goes on from where that ended, so that nothing is sent twice.
+
     Args:
         transport: of the Workspace.
-        report: of an ingestion; it stays as it is.
+        report: of an ingestion; its counts stay as they are.
         include_unknown: also send what may be stored already; those rows could be there twice. A batch that went out
             as a job is not sent: the job is asked what became of it, in any case.
         on_failure: as in the ingestion.
@@ -46,6 +48,8 @@ def resumed(
     """
     if not isinstance(report, IngestReport):
         raise InvalidInput(f"What is sent again comes from an IngestReport, not from {type(report).__name__}.")
+    while report.resumptions:
+        report = report.resumptions[-1]
     carrier = report.carrier
     if carrier is None:
         raise InvalidInput("This report does not know how its rows were sent, so they cannot be sent again by it.")
@@ -69,7 +73,7 @@ def resumed(
         notices += (f"Sent again without knowing whether they were stored: {twice:,} rows. Look for doubles.",)
 
     def whole(part: IngestReport) -> IngestReport:
-        return replace(
+        made = replace(
             part,
             batches=numbered([*kept, *part.batches]),
             unfinished=report.unfinished,
@@ -78,6 +82,8 @@ def resumed(
             reply=part.reply or report.reply,
             reasons=part.reasons or report.reasons,
         )
+        report.resumptions.append(made)
+        return made
 
     try:
         return whole(run.run(Chain(_sources(wanted))))

@@ -73,6 +73,8 @@ def _time(when: datetime | None) -> str:
 def set_variable(call: Call) -> None:
     """Give one a value, which is asked for, or comes from the environment, a file or a notebook variable."""
     name = call.words[0]
+    if "=" in name:
+        raise CellProblem(f"Name and value stand apart: variable set {name.partition('=')[0]} VALUE.")
     value = _value(call, name)
     stored = call.workspace.variables.set(name, value)
     print(f"Set the variable {visible(stored.name or name)}. In SQL: {{{{tb_secret('{visible(name)}')}}}}")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from ipaddress import IPv4Address
 from uuid import UUID
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -45,7 +46,9 @@ class TestLines:
             "ip": IPv4Address("1.2.3.4"),
             "nan": float("nan"),
             "deep": [{"x": float("nan")}],
-            "half": "\ud800",
+            "gone": pd.NaT,
+            "narrow": np.float32("nan"),
+            "many": np.array([1.0, np.nan]),
         }
         assert json.loads(json_line(0, row)) == {
             "at": "2024-01-02 03:00:00",
@@ -55,13 +58,27 @@ class TestLines:
             "ip": "1.2.3.4",
             "nan": None,
             "deep": [{"x": None}],
-            "half": "?",
+            "gone": None,
+            "narrow": None,
+            "many": [1.0, None],
         }
 
-    @pytest.mark.parametrize("row", [1, {"a": object()}, {"a": {1}}, {(1, 2): 3}, {"a": float("inf")}])
+    @pytest.mark.parametrize("row", [1, {"a": object()}, {"a": {1}}, {(1, 2): 3}, {"a": float("inf")}, {"a": "\ud800"}])
     def test_what_cannot_be_written(self, row):
         with pytest.raises(InvalidInput, match="Row 7"):
             json_line(7, row)
+
+    @pytest.mark.parametrize("bad", [float("inf"), object(), "x\udc80", [{"deep": float("-inf")}]])
+    def test_the_column_that_cannot_be_written_is_named(self, bad):
+        with pytest.raises(InvalidInput, match="Row 7, column 'b', cannot be written"):
+            json_line(7, {"a": float("nan"), "b": bad, "c": "é"})
+
+    def test_half_a_character_of_a_table_is_found_before_anything_is_sent(self):
+        for values in (["x", "a\ud800"], [["x"], ["a\ud800"]]):
+            frame = pd.DataFrame({"who": pd.Series(values, dtype=object)})
+            for as_json in (False, True):
+                with pytest.raises(InvalidInput, match="Column 'who'.*half a character"):
+                    planned_table(frame, as_json=as_json)
 
 
 class TestRows:
