@@ -85,9 +85,17 @@ def test_create_and_rm(connected, workspace, tokens, monkeypatch):
 
 
 def test_create_with_a_token_that_is_none(connected, tokens, monkeypatch):
-    monkeypatch.setenv("TB_USER_TOKEN", tokens["workspace_admin_token"])
+    monkeypatch.setattr("tinymagic.notebook.commands.changing.known_user_token", lambda call: None)
+    monkeypatch.setattr("getpass.getpass", lambda prompt="": tokens["workspace_admin_token"])
     with pytest.raises(errors.Forbidden, match="user token"):
         connected.ok(f"%tinybird workspace create {new()}")
+
+
+def test_the_token_for_the_cloud_does_not_go_to_a_server_here(connected, tokens, monkeypatch):
+    monkeypatch.setenv("TB_USER_TOKEN", tokens["workspace_admin_token"])
+    name = new()
+    connected.ok(f"%tinybird workspace create {name}")
+    connected.ok(f"%tinybird workspace rm {name} --yes")
 
 
 def test_create_and_use(connected, workspace, tokens):

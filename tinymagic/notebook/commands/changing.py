@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -36,19 +37,19 @@ def work_in(call: Call, kind: str, name: str, token: Secret) -> None:
 
 
 def known_user_token(call: Call) -> Secret | None:
-    """Return the token of the person where nobody has to be asked: ``TB_USER_TOKEN``, or a server on this machine."""
+    """Return the token of the person where nobody has to be asked.
+
+    A server on this machine hands its own out. ``TB_USER_TOKEN`` is for the cloud: such a server never gets to see it.
+    """
     from tinymagic.api.hosts import is_local_host
     from tinymagic.api.workspace import local_user_token
 
+    if is_local_host(call.workspace.host):
+        with contextlib.suppress(TinybirdError):
+            return Secret(local_user_token(call.workspace.host))
+        return None
     given = os.environ.get("TB_USER_TOKEN", "").strip()
-    if given:
-        return Secret(given)
-    if not is_local_host(call.workspace.host):
-        return None
-    try:
-        return Secret(local_user_token(call.workspace.host))
-    except TinybirdError:
-        return None
+    return Secret(given) if given else None
 
 
 def user_token(call: Call) -> Secret:
