@@ -3,20 +3,24 @@
 | module | question it answers |
 |---|---|
 | `workspace` | what can I do with this token? (`Workspace`, one attribute per resource) |
-| `query`, `datasources`, `regions` | what does this resource of the API take and give? |
-| `statement` | which text is sent for a query, and where in the user's text is an error? (pure) |
+| `query`, `datasources`, `events`, `analyze`, `jobs`, `pipes`, `sinks`, `tokens`, `variables` | the nine APIs |
+| `materializations`, `copies`, `connections`, `workspaces`, `branches`, `tags`, `deployments` | what stands beside them |
+| `..._results`, `datasource_changes`, `scopes` | what the service answered, as frozen values (pure) |
+| `datasource_rows`, `datasource_connectors`, `pipe_nodes`, `endpoints`, `sql_tools` | parts of a resource that has many calls |
+| `datasource_files`, `pipe_datafiles`, `refusals` | what to deploy, where a Workspace takes changes by deployments only |
+| `resource` | what do all resources share? |
+| `reading` | how is a reply of any shape read without failing? (pure) |
+| `ingest/`, `upload`, `replacing` | how do rows get in, each one accounted for? |
+| `statement`, `described_frames`, `endpoint_frames` | which text is sent for a query; how do its rows become a frame? |
 | `parameters` | how does a Python value travel as a request parameter? (pure) |
-| `upload` | how does a file travel, in constant memory? |
-| `transport` | how does one request become one reply? (auth, TLS, retries, time-outs, cancelling) |
-| `hosts` | where may a token be sent? (pure) |
-| `request` | what does a resource ask for? (data) |
-| `lost` | what became of a request without a reply? |
-| `retries` | what may be sent again, and when? (data) |
-| `replies` | what is in a reply? (pure) |
-| `cancelling` | how is a running request ended from another thread? |
-| `failures` | which error is this reply? |
+| `own_token`, `jwt`, `probing` | what does a token tell, how is one signed, how does the service answer? |
+| `transport`, `wire`, `streams`, `request`, `links` | how does one request become one reply? (auth, TLS, retries, time-outs) |
+| `retries`, `limits`, `hosts` | what may be sent again, what is too large, where may a token go? (data, pure) |
+| `replies`, `reply_statistics`, `failures`, `answers`, `lost` | what is in a reply, which error is it, what if none came? |
+| `cancelling`, `polling` | how is a running request ended from another thread; how is something waited for? |
 | `redaction` | how is a token kept out of every text? (pure) |
 | `errors` | what can go wrong, as one tree |
+| `progress` | how far is it? |
 
 Nothing is imported here, and neither pandas nor requests before they are needed.
 """

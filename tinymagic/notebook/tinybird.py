@@ -148,9 +148,9 @@ def _hide_tokens(notebook: Notebook, line: str) -> str:
         if typed or Secret("").redact(word) != word:
             scrub(notebook.shell, word)
             line = line.replace(word, HIDDEN)
-    for value in _secret_settings(line):
-        scrub(notebook.shell, value)
-        line = line.replace(value, HIDDEN)
+    for secret in _secret_settings(line):
+        scrub(notebook.shell, secret)
+        line = line.replace(secret, HIDDEN)
     value = typed_value(line)
     if value is not None:
         hide_value(notebook.shell, line)

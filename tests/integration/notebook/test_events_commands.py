@@ -192,7 +192,9 @@ class TestDatasource:
     def test_replace(self, connected, pages, clean_settings):
         connected.ok(f'%tinybird events send {pages} [{{"n": 1}}, {{"n": 2}}]')
         connected.shell.user_ns["rows"] = pd.DataFrame({"n": [3]})
-        assert "1 row stored." in connected.ok(f"%tinybird datasource replace {pages} rows --where 'n > 1' --yes").printed
+        assert (
+            "1 row stored." in connected.ok(f"%tinybird datasource replace {pages} rows --where 'n > 1' --yes").printed
+        )
         assert there(connected, pages) == [1, 3]
         (clean_settings / "a.csv").write_text("n\n9\n")
         connected.ok(f"%tinybird datasource replace {pages} a.csv --job --yes")

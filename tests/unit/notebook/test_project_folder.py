@@ -45,6 +45,11 @@ class TestReading:
         with pytest.raises(CellProblem, match=r"a\.datasource:4: .*not there"):
             read_project(project)
 
+    def test_an_include_that_is_no_path(self, project):
+        (project / "a.datasource").write_text('INCLUDE "e\0.incl"\n')
+        with pytest.raises(CellProblem, match=r"a\.datasource:1: .*not there"):
+            read_project(project)
+
     def test_a_folder_that_is_too_large(self, project, monkeypatch):
         monkeypatch.setattr(project_folder, "MOST_FILES", 1)
         with pytest.raises(CellProblem, match="the folder of one project"):

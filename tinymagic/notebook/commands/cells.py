@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.datafiles import read_pipe
@@ -14,6 +13,7 @@ from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.project import datafile_of
 from tinymagic.notebook.commands.writing import write_text
 from tinymagic.notebook.display import count_of, visible
+from tinymagic.notebook.paths import path_of
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.sqltext import is_template
 
@@ -55,7 +55,7 @@ def cell_text(node: NodeText) -> str:
 
 
 def _write_notebook(call: Call, name: str, pipe: PipeText) -> None:
-    path = Path(call.options["to"]).expanduser()
+    path = path_of(call.options["to"])
     if path.suffix != ".ipynb":
         raise CellProblem(f"--to writes a notebook: its name ends in .ipynb, and {call.options['to']!r} does not.")
     question = f"{visible(str(path))} is there already. Overwrite it?"

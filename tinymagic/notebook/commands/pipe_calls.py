@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pipe, sql_of
+from tinymagic.notebook.commands.writing import write_text
 from tinymagic.notebook.display import footer_text, human_bytes, visible
 from tinymagic.notebook.interrupting import interruptible
 from tinymagic.notebook.parameters import prepare
+from tinymagic.notebook.paths import path_of
 from tinymagic.notebook.problems import CellProblem
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def data(call: Call) -> pd.DataFrame | None:
         reply = call.workspace.pipes.call(
             name, params=params, q=_limited(q, limit), format=chosen, cancellation=cancellation
         )
-    print("\n".join(visible(line) for line in reply.text().splitlines()))
+    print(_visible_lines(reply.text()))
     return None
 
 
@@ -61,7 +62,7 @@ def _limited(q: str | None, limit: int | None) -> str | None:
 def _into_file(call: Call, name: str, params: dict[str, Any], q: str | None) -> None:
     from tinymagic.notebook.progress import progress
 
-    target = call.options["to_file"]
+    target = path_of(call.options["to_file"])
     chosen: Any = call.options.get("format")
     with (
         near_pipe(call, name),
@@ -73,8 +74,8 @@ def _into_file(call: Call, name: str, params: dict[str, Any], q: str | None) -> 
                 name, target, params=params, q=q, format=chosen, on_progress=tell, cancellation=cancellation
             )
         except OSError as error:
-            raise CellProblem(f"The file {target!r} cannot be written: {error.strerror or error}.") from None
-    print(f"Wrote {human_bytes(size)} to {visible(target)}.")
+            raise CellProblem(f"The file {str(target)!r} cannot be written: {error.strerror or error}.") from None
+    print(f"Wrote {human_bytes(size)} to {visible(str(target))}.")
 
 
 def link(call: Call) -> None:
@@ -141,8 +142,5 @@ def openapi(call: Call) -> None:
     if target is None:
         print(_visible_lines(document))
         return
-    try:
-        Path(target).expanduser().write_text(document + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CellProblem(f"The file {target!r} cannot be written: {error.strerror or error}.") from None
+    write_text(path_of(target), document + "\n")
     print(f"Wrote {visible(target)}.")

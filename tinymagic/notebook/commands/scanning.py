@@ -14,6 +14,7 @@ from tinymagic.errors import TinybirdError
 from tinymagic.names import near_names
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.display import count_of, human_bytes, visible
+from tinymagic.notebook.paths import path_of
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.token_search import Found, scrubbed, scrubbed_notebook, search_notebook, search_text
 
@@ -38,7 +39,7 @@ def scan(call: Call) -> pd.DataFrame:
     """Print what was found, and return one row for each place; with ``--fix``, take the tokens out after asking."""
     import pandas as pd
 
-    start = Path(call.options["scan"]).expanduser()
+    start = path_of(call.options["scan"])
     if not start.exists():
         near = near_names(start.name, [each.name for each in start.parent.glob("*")])
         raise CellProblem(f"There is no file or folder {call.options['scan']!r}.", suggestions=tuple(near))
