@@ -3,21 +3,24 @@
 | module | question it answers |
 |---|---|
 | `workspace` | what can I do with this token? (`Workspace`, one attribute per resource) |
-| `query`, `datasources`, `events`, `analyze`, `jobs`, `pipes`, `sinks`, `tokens`, `variables` | the nine APIs |
-| `materializations`, `copies`, `connections`, `workspaces`, `branches`, `tags`, `deployments` | what stands beside them |
+| `query`, `datasources`, `events`, `analyze`, `jobs` | what do these of the nine APIs take and give? |
+| `pipes`, `sinks`, `tokens`, `variables` | and these? |
+| `materializations`, `copies`, `connections`, `deployments` | what belongs to Pipes and projects? |
+| `workspaces`, `branches`, `tags`, `regions` | and to Workspaces? |
 | `..._results`, `datasource_changes`, `scopes` | what the service answered, as frozen values (pure) |
-| `datasource_rows`, `datasource_connectors`, `pipe_nodes`, `endpoints`, `sql_tools` | parts of a resource that has many calls |
-| `datasource_files`, `pipe_datafiles`, `refusals` | what to deploy, where a Workspace takes changes by deployments only |
+| `datasource_rows`, `datasource_connectors` | parts of Data Sources, which have many calls |
+| `pipe_nodes`, `endpoints`, `sql_tools` | parts of Pipes and of queries |
+| `datasource_files`, `pipe_datafiles`, `refusals` | what is deployed where a Workspace takes no other change? |
 | `resource` | what do all resources share? |
 | `reading` | how is a reply of any shape read without failing? (pure) |
 | `ingest/`, `upload`, `replacing` | how do rows get in, each one accounted for? |
-| `statement`, `described_frames`, `endpoint_frames` | which text is sent for a query; how do its rows become a frame? |
+| `statement`, `described_frames`, `endpoint_frames` | which text is sent; how do rows become a frame? |
 | `parameters` | how does a Python value travel as a request parameter? (pure) |
-| `own_token`, `jwt`, `probing` | what does a token tell, how is one signed, how does the service answer? |
-| `transport`, `wire`, `streams`, `request`, `links` | how does one request become one reply? (auth, TLS, retries, time-outs) |
+| `own_token`, `jwt`, `probing` | what does a token tell, how is one signed, who answers? |
+| `transport`, `wire`, `streams`, `request`, `links` | how does one request become one reply? |
 | `retries`, `limits`, `hosts` | what may be sent again, what is too large, where may a token go? (data, pure) |
-| `replies`, `reply_statistics`, `failures`, `answers`, `lost` | what is in a reply, which error is it, what if none came? |
-| `cancelling`, `polling` | how is a running request ended from another thread; how is something waited for? |
+| `replies`, `reply_statistics`, `failures`, `answers`, `lost` | what is in a reply, and what if none came? |
+| `cancelling`, `polling` | how is a request ended from another thread, how is a job waited for? |
 | `redaction` | how is a token kept out of every text? (pure) |
 | `errors` | what can go wrong, as one tree |
 | `progress` | how far is it? |
