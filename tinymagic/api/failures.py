@@ -148,6 +148,8 @@ def _plain(text: str) -> str:
 
 def _sentence(reply: Reply, message: str, advice: str, errors: tuple[str, ...] = ()) -> str:
     said = message or "nothing more"
+    if reply.status == 409 and re.search(r"\bfirst\b", message):
+        advice = ""  # The service says itself what is to be done.
     more = "; ".join(text for text in errors if text not in message)
     ending = "" if said[-1:] in ".!?" else "."
     return (

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from tinymagic.api.errors import InvalidInput
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,9 +22,13 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         target: path; what is there stays as it is until then, and whenever something goes wrong.
 
     Raises:
+        InvalidInput: there is no such user whose home *target* is in.
         OSError: the folder is not there or cannot be written to.
     """
-    place = Path(target).expanduser()
+    try:
+        place = Path(target).expanduser()
+    except RuntimeError:
+        raise InvalidInput(f"{os.fspath(target)!r} cannot be the name of a file.") from None
     # In the same folder, since only there one step puts it in the place of the other.
     file = tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name[:40]}.", delete=False)  # noqa: SIM115
     try:

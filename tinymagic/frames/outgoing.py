@@ -96,7 +96,16 @@ def outgoing_columns(frame: Table) -> list[OutgoingColumn]:
     if not labelled:
         raise EncodeError("The DataFrame has no columns, so there is nothing to store.")
     names = unique_names([str(label) for label, _ in labelled])
-    return [outgoing_column(name, series) for name, (_, series) in zip(names, labelled, strict=True)]
+    return [_shallow_column(name, series) for name, (_, series) in zip(names, labelled, strict=True)]
+
+
+def _shallow_column(name: str, series: pd.Series[Any]) -> OutgoingColumn:
+    try:
+        return outgoing_column(name, series)
+    except RecursionError:
+        raise EncodeError(
+            f"Column {name!r} holds lists or dictionaries that go too deep, or hold themselves."
+        ) from None
 
 
 def unique_names(labels: Sequence[str]) -> list[str]:

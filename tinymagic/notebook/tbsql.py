@@ -15,7 +15,7 @@ from tinymagic.notebook.failures import attach, problem_card, query_card, shown_
 from tinymagic.notebook.given_values import parameter_set, variable
 from tinymagic.notebook.nodes import Composed
 from tinymagic.notebook.parameters import Bound, GivenText, prepare
-from tinymagic.notebook.paths import path_of
+from tinymagic.notebook.paths import path_of, read_at_most
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.source import Source, line_of_cell
 from tinymagic.sqltext import meaningful
@@ -84,7 +84,7 @@ def _raw_cell(notebook: Notebook) -> str:
 def _read_file(name: str) -> Source:
     path = path_of(name)
     try:
-        return Source(path.read_text("utf-8-sig"), name=path.name)
+        return Source(read_at_most(path).decode("utf-8-sig"), name=path.name)
     except FileNotFoundError:
         near = near_names(path.name, [each.name for each in path.parent.glob("*.sql")])
         raise CellProblem(f"There is no file {name!r} (looked in {Path.cwd()}).", suggestions=tuple(near)) from None

@@ -91,6 +91,10 @@ class TestValues:
         assert "holds a DataFrame (row 0)" in card_of(connected, command)
         assert rows(connected, source) == 2
 
+    @pytest.mark.parametrize("name", ["circle", "own"])
+    def test_what_holds_itself(self, connected, name):
+        assert "hold themselves" in card_of(connected, f"datasource create odd_circle --from-df {name}")
+
     @pytest.mark.parametrize("parameter", ["--param n=$circle", "--param n=$own", "--params $own", "--param n=$huge"])
     def test_parameters(self, connected, parameter):
         assert "cannot be written as a text" in card_of(connected, f"pipe data anything {parameter}")
@@ -112,6 +116,22 @@ class TestFiles:
     def test_a_pipe_without_a_writer(self, connected, source, clean_settings):
         os.mkfifo(clean_settings / "fifo.csv")
         assert "not a regular file" in card_of(connected, f"datasource append {source} fifo.csv")
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "variable set ODD --from-file {}",
+            "pipe create odd_pipe {}",
+            "events send odd_input {}",
+            "analyze {}",
+            "deploy {}",
+        ],
+    )
+    def test_what_has_no_end(self, connected, source, clean_settings, line):
+        card_of(connected, line.format("/dev/zero"))
+        (clean_settings / "endless").mkdir()
+        (clean_settings / "endless" / "a.pipe").symlink_to("/dev/zero")
+        assert "a.pipe is not a regular file" in card_of(connected, "deploy endless")
 
 
 class TestReplacing:

@@ -77,12 +77,13 @@ def _delete(call: Call, name: str, condition: str) -> int | None:
 
 # --- the quarantine ---------------------------------------------------------------------------------------------------
 
-#: A value in a reason, with which equal reasons would look different.
+#: The value in a reason is left out, from its first to its last quotation mark: equal reasons would look different.
 _REASONS = """
 SELECT
     arrayStringConcat(arrayDistinct(c__error_column), ', ') AS column,
-    replaceRegexpAll(arrayStringConcat(arrayMap(x -> toString(x), c__error), '; '), 'value ''[^'']*''', 'a value')
-        AS reason,
+    arrayStringConcat(
+        arrayMap(x -> replaceRegexpOne(toString(x), '^value ''.*'' on column', 'a value on column'), c__error), '; '
+    ) AS reason,
     count() AS rows,
     max(insertion_date) AS last
 FROM {{ name | ident }}
@@ -113,7 +114,7 @@ def quarantine(call: Call) -> pd.DataFrame | None:
     if reasons is None or not len(reasons):
         print(f"No row of {visible(source.name)} is in quarantine.")
         return None
-    total = int(reasons["rows"].sum())
+    total = max(int(reasons["rows"].sum()), source.quarantine_rows or 0)
     call.notebook.presenter.show(reasons, f"{count_of(total, 'row')} in {visible(name)}, by reason")
     frame: pd.DataFrame = rows
     return call.notebook.presenter.expect(frame, footer_text(frame.attrs["tinybird"]))

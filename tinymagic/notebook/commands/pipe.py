@@ -10,7 +10,7 @@ from tinymagic.notebook.commands.pipe_lookup import get_pipe, near_node, near_pi
 from tinymagic.notebook.commands.pipe_nodes import say_how_to_call
 from tinymagic.notebook.commands.showing import moments, print_facts
 from tinymagic.notebook.display import count_of, visible
-from tinymagic.notebook.paths import path_of
+from tinymagic.notebook.paths import path_of, read_at_most
 from tinymagic.notebook.problems import CellProblem
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def nodes_of_file(file: str, name: str) -> tuple[list[dict[str, Any]], str | Non
     from tinymagic.datafiles import read_pipe
 
     try:
-        text = path_of(file).read_text(encoding="utf-8-sig")
+        text = read_at_most(path_of(file)).decode("utf-8-sig")
         read = read_pipe(text, name=name)
     except OSError as error:
         raise CellProblem(f"The file {file!r} cannot be read: {error.strerror or error}.") from None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinymagic.api.redaction import Secret
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.naming import near
 from tinymagic.notebook.display import visible
+from tinymagic.notebook.paths import path_of, read_at_most
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.typed_values import is_reference
 
@@ -121,11 +121,8 @@ def _of_environment(variable: str) -> Secret:
 
 
 def _of_file(file: str) -> Secret:
-    place = Path(file).expanduser()
     try:
-        if place.stat().st_size > _MOST_FILE_BYTES:
-            raise CellProblem(f"{file} is too large for a value: the service takes 8 KB.")
-        text = place.read_bytes().decode()
+        text = read_at_most(path_of(file), _MOST_FILE_BYTES).decode()
     except OSError as error:
         raise CellProblem(f"{file} cannot be read: {error.strerror or 'no such file'}.") from None
     except UnicodeDecodeError:

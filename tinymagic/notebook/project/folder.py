@@ -130,7 +130,11 @@ def _paths(root: Path) -> Iterator[Path]:
 
 def _text(path: Path, place: str) -> str:
     try:
-        data = path.read_bytes() if path.stat().st_size <= _LARGEST else None
+        size = path.stat().st_size
+        if not path.is_file():
+            # A link to a device or a pipe: they tell no length, and may have no end.
+            raise CellProblem(f"{place} is not a regular file.")
+        data = path.read_bytes() if size <= _LARGEST else None
     except OSError as error:
         raise CellProblem(f"{place} cannot be read: {error.strerror or error}.") from None
     if data is None:
