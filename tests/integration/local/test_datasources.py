@@ -9,6 +9,7 @@ import json
 import re
 import threading
 import uuid
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from tinymagic.local.tables.definition import MOST_NAME_CHARACTERS
 
 PATH = "/v0/datasources"
+UTC = timezone.utc
 _numbers = itertools.count()
 
 
@@ -458,6 +460,30 @@ class TestParquet:
         assert accounted(upload(api, data, file_format="parquet", name=name, schema=schema)) == (1, 2, 0)
         data = parquet(a=["1"], b=["x"])
         assert accounted(upload(api, data, file_format="parquet", name=name, mode="append")) == (0, 1, 0)
+
+    @pytest.mark.parametrize(
+        ("column", "good", "bad"),
+        [
+            ("a Date", date(2149, 6, 6), date(1960, 1, 1)),
+            ("a Date", date(1970, 1, 1), date(2149, 6, 7)),
+            ("a DateTime", datetime(1970, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, tzinfo=UTC)),
+            ("a DateTime", datetime(2106, 2, 6, tzinfo=UTC), datetime(2106, 2, 8, tzinfo=UTC)),
+            ("a Bool", 1, 2),
+            ("a Array(Int8)", [1, -128], [1, 300]),
+            ("a Array(Nullable(UInt8))", [1, None], [-1]),
+            ("a Array(Array(Int8))", [[1], []], [[300]]),
+            ("a Map(String, Int8)", pa.scalar([("k", 1)], pa.map_(pa.string(), pa.int64())), [("k", 300)]),
+        ],
+        ids=repr,
+    )
+    def test_what_a_narrower_type_cannot_hold_is_quarantined_not_changed(self, api, name, column, good, bad):
+        kind = good.type if isinstance(good, pa.Scalar) else None
+        values = pa.array([good.as_py() if kind else good, bad], kind)
+        path = "`json:$.a[:]`" if "Array" in column else "`json:$.a`"
+        data = parquet(n=[1, 2], a=values)
+        schema = f"n Int64 `json:$.n`, {column} {path}"
+        assert accounted(upload(api, data, file_format="parquet", name=name, schema=schema)) == (1, 1, 0)
+        assert rows(api, f"SELECT n FROM {name}") in ([[1]], [["1"]])
 
     @pytest.mark.parametrize(
         ("type_", "size_bytes", "value"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,3 +170,13 @@ class TestRepair:
         assert (report.good, report.invalid) == (3, 3)
         assert [message.split(":")[0] for message in report.messages] == ["line 3", "line 5", "line 9"]
         assert target.read_text() == '1,x\n4,"q ""r""\ns"\n5,"6"" pipe"\n'
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_line_ends_within_quotes_stay(self, tmp_path: Path, end: str):
+        source, target = tmp_path / "in", tmp_path / "out"
+        records = ['1,"x\r\ny"', "", '2,"x\ny"', "3,z", '4,"\r\n\r\n"', '5,"x\r"']
+        source.write_bytes("".join(record + end for record in records).encode())
+        report = repair_csv(source, target, Dialect(new_line=end), width=2, skip_records=0)
+        assert (report.good, report.invalid) == (5, 0)
+        with target.open(encoding="utf-8", newline="") as file:
+            assert [row[1] for row in csv.reader(file)] == ["x\r\ny", "x\ny", "z", "\r\n\r\n", "x\r"]

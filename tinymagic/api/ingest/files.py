@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, cast
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tinymagic.api.upload import FileFormat
+
+#: What stands between the fields of a CSV file, when nobody says it.
+DELIMITERS = b",;\t|"
+
+#: Behind the quotation mark that begins a field: up to the one that ends it, or to the end of the line.
+_QUOTED = rb'[^"]*(?:""[^"]*)*("(?!")|\Z)'
+_CONTINUED_RE = re.compile(_QUOTED)
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -34,6 +42,7 @@ class LineFile:
         file_format: ``csv`` or ``ndjson``.
         stamp: size and time of the file: it must not change between two readings.
         packed: whether it is compressed with gzip.
+        delimiters: what may stand between the fields of a CSV file.
     """
 
     file_format: FileFormat
@@ -41,6 +50,7 @@ class LineFile:
     content: bytes = b""
     stamp: tuple[int, int] = (0, 0)
     packed: bool = False
+    delimiters: bytes = DELIMITERS
 
     @classmethod
     def at(cls, path: Path, file_format: FileFormat) -> LineFile:
@@ -82,6 +92,7 @@ class LineFile:
             InvalidInput: the file cannot be read, or its gzip data is damaged.
         """
         inside = False
+        quoted = re.compile(b"(?:^|[" + re.escape(self.delimiters) + b']) *"' + _QUOTED)
         with self.open(offset) as file:
             try:
                 while line := file.readline(most_bytes + 1):
@@ -90,11 +101,25 @@ class LineFile:
                             f"{self.name!r} has a line of more than {most_bytes / 1e6:,.1f} MB, which goes into no "
                             "request."
                         )
-                    if self.file_format == "csv":
-                        inside ^= bool(line.count(b'"') & 1)
+                    if self.file_format == "csv" and b'"' in line:
+                        inside = _ends_inside(line, quoted, inside=inside)
                     yield line, not inside
             except (OSError, EOFError) as error:
                 raise InvalidInput(f"The file {self.name!r} cannot be read: {error}.") from None
+
+
+def _ends_inside(line: bytes, quoted: re.Pattern[bytes], *, inside: bool) -> bool:
+    """Say whether a quoted field goes on behind *line*; a mark within a field (``5" pipe``) begins none."""
+    place = 0
+    if inside:
+        rest = _CONTINUED_RE.match(line)
+        if rest is None or not rest[1]:
+            return True
+        place = rest.end()
+    ends = True
+    for field in quoted.finditer(line, place):
+        ends = bool(field[1])
+    return not ends
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

@@ -19,7 +19,7 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge
@@ -179,7 +179,7 @@ def _of_file(
     batch_bytes: int | None,
 ) -> Plan:
     upload = upload_of(data, file_format=chosen, any_size=True)
-    file = line_file(upload)
+    file = line_file(upload, dialect)
     header = header_of(upload, columns, dialect) if upload.file_format == "csv" else b""
 
     def count() -> int | None:
@@ -210,30 +210,33 @@ def _of_file(
     return Plan("job", whole(upload, count), "B")
 
 
-def line_file(upload: Upload) -> LineFile | None:
+def line_file(upload: Upload, dialect: Mapping[str, str] | None = None) -> LineFile | None:
     """Return the file of *upload* for cutting, or ``None`` when it has no lines."""
     if upload.file_format == "parquet":
         return None
     if upload.path is not None:
-        return LineFile.at(upload.path, upload.file_format)
-    with upload.open() as file:
-        content = file.read()
-    return LineFile(upload.file_format, content=content, packed=content.startswith(b"\x1f\x8b"))
+        found = LineFile.at(upload.path, upload.file_format)
+    else:
+        with upload.open() as file:
+            content = file.read()
+        found = LineFile(upload.file_format, content=content, packed=content.startswith(b"\x1f\x8b"))
+    delimiter = (dialect or {}).get("delimiter")
+    return replace(found, delimiters=delimiter.encode()) if delimiter else found
 
 
 def header_of(upload: Upload, columns: Sequence[Column], dialect: Mapping[str, str] | None) -> bytes:
-    """Return the first line of a CSV file when it holds names of columns, else nothing.
+    """Return the first line of a CSV file when it holds names of columns, else nothing; blank lines before it with it.
 
     A line of which at least half of the cells are columns of the Data Source is one; when its columns are not known, a
     line of different words, none of them a number.
     """
-    file = line_file(upload)
+    file = line_file(upload, dialect)
     if file is None:
         return b""
     lines: list[bytes] = []
     for line, ends in file.records(0, 1_000_000):
         lines.append(line)
-        if ends:
+        if ends and not line.isspace():
             break
     text = b"".join(lines).decode("utf-8-sig", "replace")
     delimiter = (dialect or {}).get("delimiter") or _guessed_delimiter(text)

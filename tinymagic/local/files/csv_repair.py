@@ -12,7 +12,7 @@ import csv
 import io
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def repair_csv(source: Path, target: Path, dialect: Dialect, *, width: int, skip
     report = RepairReport()
     lines = _Lines(source, dialect.new_line)
     with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_PlainEnds(file), lineterminator="\r\n")
         while (record := _next_record(lines, dialect, width, report, heads=skip_records > 0)) is not None:
             if skip_records:
                 skip_records -= 1
@@ -67,11 +67,23 @@ def repair_csv(source: Path, target: Path, dialect: Dialect, *, width: int, skip
     return report
 
 
+class _PlainEnds:
+    r"""Ends records with LF that come with CRLF: Python puts a lone ``\r`` in quotes only for that end."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, record: str) -> int:
+        return self._file.write(record.removesuffix("\r\n") + "\n")
+
+
 class _Lines:
     """Lines of a file with a number, which can be put back."""
 
     def __init__(self, path: Path, new_line: str) -> None:
-        self._source = _split(path, new_line)
+        #: What ends a line; a ``\r`` before it stays, since within quotes it is part of the value.
+        self.separator = "\n" if new_line == "\r\n" else new_line
+        self._source = _split(path, self.separator)
         self._back: deque[str] = deque()
         self.number = 0
 
@@ -85,16 +97,15 @@ class _Lines:
         self.number -= len(lines)
 
 
-def _split(path: Path, new_line: str) -> Iterator[str]:
-    separator = "\n" if new_line == "\r\n" else new_line
+def _split(path: Path, separator: str) -> Iterator[str]:
     rest = ""
     with path.open(encoding="utf-8", newline="") as file:
         while chunk := file.read(_CHUNK_CHARACTERS):
             pieces = (rest + chunk).split(separator)
             rest = pieces.pop()
-            yield from (piece.removesuffix("\r") for piece in pieces)
+            yield from pieces
     if rest:
-        yield rest.removesuffix("\r")
+        yield rest
 
 
 def _next_record(lines: _Lines, dialect: Dialect, width: int, report: RepairReport, *, heads: bool) -> list[str] | None:
@@ -108,7 +119,8 @@ def _next_record(lines: _Lines, dialect: Dialect, width: int, report: RepairRepo
         while quotes % 2 and len(more) < _MOST_LINES and (line := lines.take()) is not None:
             more.append(line)
             quotes += line.count('"')
-        records = _parse("\n".join([first, *more]), dialect, strict=bool(more)) if quotes % 2 == 0 else []
+        text = lines.separator.join([first, *more])
+        records = _parse(text, dialect, strict=bool(more)) if quotes % 2 == 0 else []
         if more and (len(records) != 1 or len(records[0]) != width):
             # Either the quote is an ordinary character of the first line, or it is never closed.
             lines.put_back(more)
@@ -129,7 +141,10 @@ def _opens_quote(line: str, delimiter: str) -> bool:
 
 def _parse(text: str, dialect: Dialect, *, strict: bool = False) -> list[list[str]]:
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=dialect.delimiter, escapechar=dialect.escape or None, strict=strict
+        io.StringIO(text.removesuffix("\r"), newline=""),
+        delimiter=dialect.delimiter,
+        escapechar=dialect.escape or None,
+        strict=strict,
     )
     try:
         return list(reader)

@@ -38,6 +38,10 @@ _DATE_TEXT = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}$"
 _TIME_TEXT = r"^(?:(?:19|2[0-2])[0-9]{2}[-/][0-9]|[0-9]{9,10}(?:[.][0-9]+)?$|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})"
 
 
+#: What the narrow types of times can hold, by day.
+_FIRST_AND_LAST = {"Date": ("1970-01-01", "2149-06-06"), "DateTime": ("1970-01-01", "2106-02-06")}
+
+
 @dataclass(frozen=True)
 class Conversion:
     """Two expressions about one cell: whether it *fits* the type, and its *value* (NULL or a default when not)."""
@@ -76,7 +80,7 @@ def converted_column(raw: str, source_type: str, type_: str) -> Conversion:
             return Conversion("0", "NULL")
         return converted(f"toString({raw})", target.text, "text")
     if source.is_composite or target.is_composite or target.family in ("JSON", "Dynamic", "Variant"):
-        return Conversion("1", f"CAST({raw}, {_quoted(target.text)})")
+        return Conversion(_elements_fit(raw, source, target), f"CAST({raw}, {_quoted(target.text)})")
     exact = target.family.startswith("Decimal") or (
         source.family.startswith("Decimal") and target.family in SMALL_INTEGERS + WIDE_INTEGERS
     )
@@ -85,7 +89,28 @@ def converted_column(raw: str, source_type: str, type_: str) -> Conversion:
         # Decimal(5, 2); the text has the digits that count.
         return converted(f"toString({raw})", target.text, "text")
     value = f"accurateCastOrNull({raw}, {_quoted(target.text)})"
-    return Conversion(f"isNotNull({value})", value)
+    fits = f"isNotNull({value})"
+    if source.family in DATES and target.family in _FIRST_AND_LAST:
+        # The engine's accurate cast lets 1960 into a Date, as 2139.
+        first, last = _FIRST_AND_LAST[target.family]
+        fits = f"(toDate32({raw}, 'UTC') BETWEEN toDate32('{first}') AND toDate32('{last}'))"
+    elif source.is_numeric and target.family == "Bool":
+        fits = f"({raw} IN (0, 1))"
+    return Conversion(fits, value)
+
+
+def _elements_fit(raw: str, source: TypeName, target: TypeName, name: str = "") -> str:
+    """Say whether all numbers of an Array or Map are in range of the target's: the engine's cast makes 44 of 300."""
+    if source.family != target.family or source.family not in ("Array", "Map"):
+        return "1"
+    inner, wanted = type_name(_plain(source.arguments[-1])), type_name(_plain(target.arguments[-1]))
+    item = f"{name}x"
+    if inner.is_numeric and wanted.is_numeric and inner.text != wanted.text:
+        fits = f"isNull({item}) OR ifNull({converted_column(item, inner.text, wanted.text).fits}, 0)"
+    else:
+        fits = _elements_fit(item, inner, wanted, item)
+    values = raw if source.family == "Array" else f"mapValues({raw})"
+    return fits if fits == "1" else f"arrayAll({item} -> {fits}, {values})"
 
 
 def from_bytes(raw: str, source_type: str, type_: str) -> str | None:

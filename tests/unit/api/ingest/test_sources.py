@@ -81,6 +81,33 @@ class TestLines:
                     planned_table(frame, as_json=as_json)
 
 
+class TestRecordsOfCsv:
+    """Where a record ends, so that no part of a file begins in the middle of one."""
+
+    @pytest.mark.parametrize(
+        "first", [b'0,5" pipe', b'0, 5"', b'0,""', b'0,"say ""5"""', b'0,"5"" x"', b'"0",x"y"z"', b"0,x"]
+    )
+    def test_a_mark_within_a_field_opens_nothing(self, first):
+        records = [first + b"\n", *(b'%d,"a\nb ""c"""\n' % n for n in range(1, 5))]
+        file = LineFile("csv", content=b"".join(records))
+        assert [content(piece) for piece in Lines(file, most_bytes=1000, most_rows=1).pieces()] == records
+        assert count_rows(file) == 5
+
+    def test_the_delimiter_of_the_dialect_counts(self):
+        data = b'n^s\n1^"a\nb"\n2^x,"y\n3^z\n'
+        plan = plan_of(data, file_format="csv", dialect={"delimiter": "^"}, batch_rows=1)
+        assert [content(piece) for piece in plan.source.pieces()] == [
+            b'n^s\n1^"a\nb"\n',
+            b'n^s\n2^x,"y\n',
+            b"n^s\n3^z\n",
+        ]
+
+    def test_a_header_behind_blank_lines_is_in_every_part(self):
+        plan = plan_of(b"\n\nname,id\nx,1\ny,2\n", file_format="csv", batch_rows=1)
+        assert [content(piece) for piece in plan.source.pieces()] == [b"\n\nname,id\nx,1\n", b"\n\nname,id\ny,2\n"]
+        assert shape(plan.source) == [(0, 1), (1, 1)]
+
+
 class TestRows:
     @settings(max_examples=50, deadline=None)
     @given(
