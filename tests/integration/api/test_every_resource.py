@@ -1,0 +1,83 @@
+"""What holds for every resource alike: a token that is none is refused, and long requests travel in a body."""
+
+from __future__ import annotations
+
+import pytest
+
+import tinymagic
+from tests.replay.operations import OPERATIONS
+from tinymagic import errors
+
+LONG = "x" * 5_000
+
+#: Calls that name no resource, so a refused token is all that can go wrong with them.
+READING = {
+    "connections.list": lambda ws: ws.connections.list(),
+    "deployments.list": lambda ws: ws.deployments.list(),
+    "info": lambda ws: ws.info(),
+    "jobs.list": lambda ws: ws.jobs.list(),
+    "pipes.list": lambda ws: ws.pipes.list(),
+    "pipes.openapi": lambda ws: ws.pipes.openapi(),
+    "datasources.list": lambda ws: ws.datasources.list(),
+    "tags.list": lambda ws: ws.tags.list(),
+    "tokens.list": lambda ws: ws.tokens.list(),
+    "variables.list": lambda ws: ws.variables.list(),
+    "branches.list": lambda ws: ws.branches.list(),
+    "workspaces.list": lambda ws: ws.workspaces.list(),
+    "workspaces.user": lambda ws: ws.workspaces.user(),
+}
+
+
+#: Every documented operation that the client has; two of them need no token.
+CALLS = {
+    operation.name: operation.call
+    for operation in OPERATIONS
+    if operation.call is not None and operation.name not in ("GET /tokens", "GET /v0/regions")
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_operation_refuses_a_token_that_is_none(server, name):
+    stranger = tinymagic.Workspace(server.host, "p.eyJ1IjogIm5vYm9keSJ9.c2lnbmF0dXJl")
+    stranger.variables.requests_per_s = 1_000
+    with pytest.raises(errors.TinybirdError) as caught:
+        CALLS[name](stranger)
+    assert caught.value.status == 403
+    assert "c2lnbmF0" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", READING)
+def test_a_token_that_is_none_is_refused(workspace, name):
+    READING[name](workspace)
+    stranger = tinymagic.Workspace(workspace.host, "p.eyJ1IjogIm5vYm9keSJ9.c2lnbmF0dXJl")
+    with pytest.raises(errors.Forbidden) as caught:
+        READING[name](stranger)
+    assert caught.value.status == 403
+    assert "c2lnbmF0" not in str(caught.value)
+
+
+def test_releases_of_a_workspace_that_is_not_there(workspace):
+    assert workspace.workspaces.releases(workspace.info().id) == []
+    with pytest.raises(errors.TinybirdError) as caught:
+        workspace.workspaces.releases("00000000-0000-4000-8000-000000000000")
+    assert caught.value.status in (403, 404)
+
+
+def test_a_long_query_travels_in_the_body(workspace):
+    assert workspace.query.run(f"SELECT length('{LONG}') AS n FORMAT CSV").text() == "5000\n"
+    with pytest.raises(errors.QueryError):
+        workspace.query.run(f"SELECT nothing_of_this_name, '{LONG}'")
+
+
+def test_long_parameters_of_an_endpoint_travel_in_the_body(workspace):
+    name = "every_resource_long"
+    workspace.pipes.create(name, "%\nSELECT length({{String(word, 'a')}}) AS n, {{Int32(n, 1)}} AS m")
+    workspace.pipes.publish(name)
+    assert workspace.pipes.data(name, params={"word": LONG}).n.tolist() == [5000]
+    with pytest.raises(errors.BadRequest, match="n"):
+        workspace.pipes.data(name, params={"word": LONG, "n": "many"})
+
+
+def test_regions(workspace):
+    assert all(region.api_host.startswith("http") for region in workspace.regions())
+    assert workspace.regions()
