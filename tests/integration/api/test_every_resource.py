@@ -6,7 +6,8 @@ import pytest
 
 import tinymagic
 from tests.replay.operations import OPERATIONS
-from tinymagic import errors
+from tinymagic import errors, local
+from tinymagic.api.variables import Variables
 
 LONG = "x" * 5_000
 
@@ -39,11 +40,40 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_every_operation_refuses_a_token_that_is_none(server, name):
     stranger = tinymagic.Workspace(server.host, "p.eyJ1IjogIm5vYm9keSJ9.c2lnbmF0dXJl")
-    stranger.variables.requests_per_s = 1_000
+    stranger.variables = Variables(stranger._transport, requests_per_s=1_000)
     with pytest.raises(errors.TinybirdError) as caught:
         CALLS[name](stranger)
     assert caught.value.status == 403
     assert "c2lnbmF0" not in str(caught.value)
+
+
+#: Operations on something that is named, but those that describe another service and need nothing here.
+NAMED = [name for name in CALLS if "{" in name and "/integrations/" not in name]
+
+
+@pytest.fixture(scope="module")
+def empty(private_folders):
+    """A Workspace without anything in it, on a server of its own."""
+    started = local.start(memory=True, port=0, with_parent=True)
+    workspace = tinymagic.connect(host=started.host)
+    workspace.variables = Variables(workspace._transport, requests_per_s=1_000)
+    yield workspace
+    local.stop(port=started.port)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_operation_says_what_is_not_there(empty, name):
+    with pytest.raises(errors.TinybirdError) as caught:
+        CALLS[name](empty)
+    # To delete a Workspace takes a user token, which is looked at first.
+    assert caught.value.status == (403 if name == "DELETE /v0/workspaces/{id}" else 404)
+
+
+def test_a_pipe_whose_sql_cannot_run(workspace):
+    with pytest.raises(errors.QueryError, match="nothing_of_this_name"):
+        workspace.pipes.create("every_resource_bad", "SELECT nothing_of_this_name FROM numbers(1)")
+    with pytest.raises(errors.NotFound):
+        workspace.pipes.get("every_resource_bad")
 
 
 @pytest.mark.parametrize("name", READING)
