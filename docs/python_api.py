@@ -30,7 +30,7 @@ with tinymagic.connect() as workspace:  # finds host and token as the magics do
   lost connection, a time-out, a reply that cannot be read, a job that failed. A Workspace that takes changes by
   deployments only raises `DeploymentRequired`, which carries the text of the datafile.
 - Nothing is sent twice when the first fate is not known; what is tried again, and after which wait, is the table in
-  `tinymagic/api/retries.py`.
+  `tinymagic/api/http/retries.py`.
 """
 
 

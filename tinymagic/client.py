@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from tinymagic import local
 from tinymagic.api.errors import TinybirdError
-from tinymagic.api.hosts import is_local_host
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.hosts import is_local_host
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.workspace import Workspace, local_token
 from tinymagic.settings import Connection, resolve
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from tinymagic.api.transport import OnWait
+    from tinymagic.api.http.transport import OnWait
 
 
 def connect(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.api.hosts import normalise_host
+from tinymagic.api.http.hosts import normalise_host
 from tinymagic.errors import ConfigurationError, InvalidInput
 from tinymagic.names import near_names
 

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 import tinymagic
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import (
     BadRequest,
     Cancelled,
@@ -23,6 +22,7 @@ from tinymagic.api.errors import (
     Timeout,
     UnknownTable,
 )
+from tinymagic.api.http.cancelling import Cancellation
 
 FLIGHTS = pd.DataFrame(
     {"carrier": ["UA", "AA", "UA"], "delay": [2, None, -1], "at": pd.to_datetime(["2013-01-01"] * 3)}

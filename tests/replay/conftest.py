@@ -6,7 +6,7 @@ import pytest
 
 from tests.replay.operations import operation_of
 from tests.replay.server import ReplayServer, Shape
-from tinymagic.api.retries import Patience
+from tinymagic.api.http.retries import Patience
 from tinymagic.api.variables import Variables
 from tinymagic.api.workspace import Workspace
 

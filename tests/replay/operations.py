@@ -711,7 +711,7 @@ _DEPLOYMENTS = [
 
 
 def _local_token(ws: Any) -> str:
-    from tinymagic.api.retries import Patience
+    from tinymagic.api.http.retries import Patience
     from tinymagic.api.workspace import local_token
 
     # It has a transport of its own, which is to try everything once, too.

@@ -17,11 +17,8 @@
 | `statement`, `described_frames`, `endpoint_frames` | which text is sent; how do rows become a frame? |
 | `parameters` | how does a Python value travel as a request parameter? (pure) |
 | `own_token`, `jwt`, `probing` | what does a token tell, how is one signed, who answers? |
-| `transport`, `wire`, `streams`, `request`, `links` | how does one request become one reply? |
-| `retries`, `limits`, `hosts` | what may be sent again, what is too large, where may a token go? (data, pure) |
-| `replies`, `reply_statistics`, `failures`, `answers`, `lost` | what is in a reply, and what if none came? |
-| `cancelling`, `polling` | how is a request ended from another thread, how is a job waited for? |
-| `redaction` | how is a token kept out of every text? (pure) |
+| `http/` | how does one request become one reply, whatever it is about? |
+| `polling` | how is a job waited for? |
 | `errors` | what can go wrong, as one tree |
 | `progress` | how far is it? |
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import InvalidInput
+from tinymagic.api.http.request import Request
 from tinymagic.api.reading import frozen, mapping, mappings, number, text, text_or_none
-from tinymagic.api.request import Request
 from tinymagic.api.resource import Resource
 from tinymagic.api.upload import CONTENT_TYPES, Rows, Upload, upload_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.progress import OnProgress
 
 #: So much of a CSV or NDJSON file is sent, as by the vendor's command line; the service guesses from less.

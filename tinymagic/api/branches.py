@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import InvalidInput
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.jobs import Job, Jobs
 from tinymagic.api.reading import frozen, mapping, mappings, moment, text, text_or_none
-from tinymagic.api.redaction import Secret
 from tinymagic.api.resource import Resource, path
 from tinymagic.api.tokens import without_tokens
 from tinymagic.names import name_problem
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.progress import OnProgress
 
 #: Which rows a branch gets; without one of them it has none.

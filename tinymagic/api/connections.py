@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinymagic.api.errors import InvalidInput, TinybirdError
+from tinymagic.api.http.redaction import HIDDEN, Secret
 from tinymagic.api.reading import frozen, mapping, mappings, moment, names, text
-from tinymagic.api.redaction import HIDDEN, Secret
 from tinymagic.api.refusals import Datafile
 from tinymagic.api.resource import Resource, path
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Mapping
 
+    from tinymagic.api.http.transport import Transport
     from tinymagic.api.jobs import Job
-    from tinymagic.api.transport import Transport
 
 CopyMode: TypeAlias = Literal["append", "replace"]
 COPY_MODES: tuple[str, ...] = ("append", "replace")

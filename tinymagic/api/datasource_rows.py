@@ -11,7 +11,7 @@ from tinymagic.api.reading import count
 from tinymagic.api.resource import Resource, path
 
 if TYPE_CHECKING:
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.progress import OnProgress
 
 ProjectionMode: TypeAlias = Literal["throw", "drop", "rebuild"]

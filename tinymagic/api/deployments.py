@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.deployment_results import Change, Deployment, DeploymentProblem, DeploymentResult
 from tinymagic.api.errors import ApiError, InvalidInput
+from tinymagic.api.http.request import Request
 from tinymagic.api.polling import poll
 from tinymagic.api.reading import mapping, mappings
-from tinymagic.api.request import Request
 from tinymagic.api.resource import Resource, path
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Mapping
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.progress import OnProgress
 
 __all__ = ["Change", "Deployment", "DeploymentProblem", "DeploymentResult", "Deployments"]
@@ -207,7 +207,7 @@ def _failure(error: ApiError, key: str) -> DeploymentResult | None:
 
 
 def _members(error: ApiError) -> builtins.list[Any]:
-    """Undo what `tinymagic.api.failures` makes of ``{"filename": ..., "error": ...}``: ``filename: error``."""
+    """Undo what `tinymagic.api.http.failures` makes of ``{"filename": ..., "error": ...}``: ``filename: error``."""
     members: builtins.list[Any] = []
     for sentence in error.errors:
         file, colon, said = sentence.partition(": ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import BadReply, InvalidInput
-from tinymagic.api.reply_statistics import header_statistics, known_statistics
+from tinymagic.api.http.reply_statistics import header_statistics, known_statistics
 from tinymagic.api.upload import parquet_is_available
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tinymagic.api.replies import Reply
+    from tinymagic.api.http.replies import Reply
     from tinymagic.api.statement import WireFormat
     from tinymagic.frames.decoded import Decoded
 

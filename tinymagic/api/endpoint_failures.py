@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from tinymagic.api.errors import ApiError, QueryError
-from tinymagic.api.failures import failure_of, query_failure_of
+from tinymagic.api.http.failures import failure_of, query_failure_of
 from tinymagic.api.statement import find_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tinymagic.api.replies import Reply
+    from tinymagic.api.http.replies import Reply
 
 #: What a template says about the values of its parameters; the SQL was never run.
 _TEMPLATE_STARTS = ("Template Syntax Error", "Template Custom Error", "Required parameter")

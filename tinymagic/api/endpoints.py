@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.errors import TinybirdError
+    from tinymagic.api.http.cancelling import Cancellation
+    from tinymagic.api.http.replies import Reply
+    from tinymagic.api.http.request import Request
     from tinymagic.api.progress import OnProgress
     from tinymagic.api.query import FormatChoice
-    from tinymagic.api.replies import Reply
-    from tinymagic.api.request import Request
 
 #: Extensions of an endpoint's URL (``pipes.md`` section 6.2).
 EndpointFormat: TypeAlias = Literal["json", "csv", "csvwithnames", "ndjson", "parquet", "prometheus"]

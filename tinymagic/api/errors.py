@@ -34,7 +34,8 @@
             `-- GatewayTimeout   504, 598, 599  (also a Timeout)
 
 The classes are the same whether the embedded or the hosted service answered. No text or attribute of an error holds a
-token: `tinymagic.api.redaction` has been over all of them. Source of the statuses: ``errors-and-limits.md`` section 2.
+token: `tinymagic.api.http.redaction` has been over all of them. Source of the statuses: ``errors-and-limits.md``
+section 2.
 """
 
 # ruff: noqa: N818 - names say what happened; they are read behind "except"
@@ -44,7 +45,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinymagic.api.answers import Answer
+    from tinymagic.api.http.answers import Answer
     from tinymagic.api.ingest.report import IngestReport
 
 
@@ -60,7 +61,7 @@ class TinybirdError(Exception):
         errors: further sentences of the service, often one per row or file; empty when there are none.
         request_id: the id under which the service knows the request, or ``None``.
         sql: the SQL that was asked, as the user gave it, or ``None`` when none was.
-        answer: the service's reply word for word (`tinymagic.api.answers.Answer`), or ``None`` when none came.
+        answer: the service's reply word for word (`tinymagic.api.http.answers.Answer`), or ``None`` when none came.
         report: what became of every row (`tinymagic.api.ingest.report.IngestReport`) when the error ended an ingestion,
             else ``None``.
     """

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import InvalidInput
+from tinymagic.api.http.cancelling import Cancellation
+from tinymagic.api.http.limits import check_events
+from tinymagic.api.http.request import Request
 from tinymagic.api.ingest.carriers import EVENTS_PATH, EventsCarrier
 from tinymagic.api.ingest.fields import compresses
 from tinymagic.api.ingest.plan import EVENTS_BATCH_BYTES, is_url, plan_of
 from tinymagic.api.ingest.resume import resumed
 from tinymagic.api.ingest.run import OnFailure, Run
 from tinymagic.api.ingest.stream import Stream
-from tinymagic.api.limits import check_events
 from tinymagic.api.reading import count, frozen
-from tinymagic.api.request import Request
 from tinymagic.api.resource import Resource
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Events(Resource):
     ) -> EventsReply:
         """Send one body as it is, in one request.
 
-        429 and 503 store nothing and are tried again (`tinymagic.api.retries`); nothing else is.
+        429 and 503 store nothing and are tried again (`tinymagic.api.http.retries`); nothing else is.
 
         Args:
             name: of the Data Source, or its id.

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.datasource_results import Statistics
 from tinymagic.api.errors import JobFailed
+from tinymagic.api.http.request import Request
 from tinymagic.api.polling import poll
 from tinymagic.api.progress import OnProgress, Progress
 from tinymagic.api.reading import count, flag, frozen, mapping, mappings, moment, number, text, text_or_none, texts
-from tinymagic.api.request import Request
 from tinymagic.api.resource import Resource, path
 
 if TYPE_CHECKING:
     import builtins
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
 
 #: Statuses after which nothing happens; one that is not known here is taken for one in between.
 FINAL_STATUSES = ("done", "error", "cancelled")

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import InvalidInput
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.scopes import Scope, read_jwt_scopes
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from tinymagic.api.limits import POST_FROM_CHARACTERS
-from tinymagic.api.request import FORM_TYPE, Request, form_body, pairs_of
+from tinymagic.api.http.limits import POST_FROM_CHARACTERS
+from tinymagic.api.http.request import FORM_TYPE, Request, form_body, pairs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Mapping
 
+    from tinymagic.api.http.transport import Transport
     from tinymagic.api.jobs import Job
-    from tinymagic.api.transport import Transport
 
 
 @dataclass(frozen=True)

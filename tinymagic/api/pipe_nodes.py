@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tinymagic.api.errors import TinybirdError
+    from tinymagic.api.http.replies import Reply
     from tinymagic.api.refusals import Datafile
-    from tinymagic.api.replies import Reply
 
 
 class PipeNodes(Resource):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.reading import flag, frozen, mapping, mappings, moment, names, text, text_or_none
-from tinymagic.api.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import Timeout
+from tinymagic.api.http.cancelling import Cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

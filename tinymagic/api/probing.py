@@ -7,14 +7,14 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from tinymagic.api.replies import RateLimit
-from tinymagic.api.request import Request
+from tinymagic.api.http.replies import RateLimit
+from tinymagic.api.http.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.api.replies import Reply
-    from tinymagic.api.transport import Transport
+    from tinymagic.api.http.replies import Reply
+    from tinymagic.api.http.transport import Transport
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tinymagic.api.described_frames import OUTPUT_SETTINGS, check_frame_options, decoded_reply, described_frame
 from tinymagic.api.errors import InvalidInput, QueryError, TinybirdError
-from tinymagic.api.failures import as_sentence, query_failure_of
+from tinymagic.api.http.failures import as_sentence, query_failure_of
+from tinymagic.api.http.reply_statistics import SUMMARY_HEADER
 from tinymagic.api.long_parameters import reading_request
 from tinymagic.api.parameters import checked_unicode, request_parameters
 from tinymagic.api.raw_results import QueryResult
-from tinymagic.api.reply_statistics import SUMMARY_HEADER
 from tinymagic.api.sql_tools import SqlTools, explanation_in
 from tinymagic.api.statement import TYPES_COLUMN, Statement, compose, find_name
 from tinymagic.api.upload import parquet_is_available
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
+    from tinymagic.api.http.replies import Reply
+    from tinymagic.api.http.transport import Transport
     from tinymagic.api.pipe_results import Explanation
-    from tinymagic.api.replies import Reply
-    from tinymagic.api.transport import Transport
     from tinymagic.frames.decoded import Decoded
 
 __all__ = ["FormatChoice", "Query", "QueryResult"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tinymagic.api.reply_statistics import statistics_of
+from tinymagic.api.http.reply_statistics import statistics_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Self
 
-    from tinymagic.api.replies import Reply
+    from tinymagic.api.http.replies import Reply
 
 
 @dataclass(frozen=True)

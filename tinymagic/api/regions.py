@@ -9,7 +9,7 @@ from tinymagic.regions import Region, region_of_host
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.api.transport import Transport
+    from tinymagic.api.http.transport import Transport
 
 
 def list_regions(transport: Transport) -> list[Region]:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from tinymagic.api.errors import ApiError, InvalidInput
+from tinymagic.api.http.request import FORM_TYPE, Request
 from tinymagic.api.parameters import checked_unicode
 from tinymagic.api.refusals import Datafile, deployment_required
-from tinymagic.api.request import FORM_TYPE, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.errors import TinybirdError
-    from tinymagic.api.replies import Reply
-    from tinymagic.api.retries import Effect
-    from tinymagic.api.transport import Transport
+    from tinymagic.api.http.cancelling import Cancellation
+    from tinymagic.api.http.replies import Reply
+    from tinymagic.api.http.retries import Effect
+    from tinymagic.api.http.transport import Transport
 
 
 class Resource:

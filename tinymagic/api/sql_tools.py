@@ -9,19 +9,19 @@ import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tinymagic.api.errors import BadReply, InvalidInput
-from tinymagic.api.failures import query_failure_of
+from tinymagic.api.http.failures import query_failure_of
+from tinymagic.api.http.request import FORM_TYPE, Request, form_body
 from tinymagic.api.jobs import Job
 from tinymagic.api.parameters import checked_unicode
 from tinymagic.api.reading import mapping, text
-from tinymagic.api.request import FORM_TYPE, Request, form_body
 from tinymagic.api.resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tinymagic.api.errors import TinybirdError
+    from tinymagic.api.http.replies import Reply
     from tinymagic.api.pipe_results import Explanation
-    from tinymagic.api.replies import Reply
 
 
 class TableName(NamedTuple):

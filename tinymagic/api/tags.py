@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterable, Mapping
 
-    from tinymagic.api.retries import Effect
+    from tinymagic.api.http.retries import Effect
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import BadReply, InvalidInput
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.jwt import Jwt, check_jwt, ends_at, moment_of, sign_jwt
 from tinymagic.api.own_token import OwnToken
 from tinymagic.api.reading import frozen, mapping, mappings, text
-from tinymagic.api.redaction import Secret
 from tinymagic.api.resource import Resource, path
 from tinymagic.api.scopes import Scope, read_jwt_scopes, read_scopes
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from tinymagic.api.retries import Effect
+    from tinymagic.api.http.retries import Effect
 
 __all__ = ["Jwt", "Scope", "Token", "Tokens", "without_tokens"]
 

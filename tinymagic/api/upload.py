@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge
+from tinymagic.api.http.limits import MULTIPART_BYTES as SIZE_LIMITS
+from tinymagic.api.http.request import SizedReader
 from tinymagic.api.ingest.json_lines import json_line
-from tinymagic.api.limits import MULTIPART_BYTES as SIZE_LIMITS
-from tinymagic.api.request import SizedReader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,7 +273,7 @@ class MultipartBody(SizedReader):
 
 
 def multipart(fields: Mapping[str, str], upload: Upload) -> tuple[Callable[[], MultipartBody], str]:
-    """Return what `tinymagic.api.request.Request` needs for a multipart body: its maker and its content type."""
+    """Return what `tinymagic.api.http.request.Request` needs for a multipart body: its maker and its content type."""
     boundary = f"tinymagic-{uuid.uuid4().hex}"
     return (lambda: MultipartBody(fields, upload, boundary)), f"multipart/form-data; boundary={boundary}"
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
 from tinymagic.api.errors import ApiError, InvalidInput, NotFound
-from tinymagic.api.failures import failure_of
-from tinymagic.api.limits import check_variable
+from tinymagic.api.http.failures import failure_of
+from tinymagic.api.http.limits import check_variable
+from tinymagic.api.http.redaction import Secret
+from tinymagic.api.http.request import FORM_TYPE, Request
 from tinymagic.api.parameters import checked_unicode
 from tinymagic.api.reading import frozen, mappings, moment, names, text
-from tinymagic.api.redaction import Secret
-from tinymagic.api.request import FORM_TYPE, Request
 from tinymagic.api.resource import Resource, path
 from tinymagic.names import NAME_RE, valid_name
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from tinymagic.api.retries import Effect
-    from tinymagic.api.transport import Transport
+    from tinymagic.api.http.retries import Effect
+    from tinymagic.api.http.transport import Transport
 
 #: Requests that the service takes in a second. The window is a little longer than a second: requests that leave in
 #: order need not arrive as far from each other.

@@ -13,18 +13,18 @@ from tinymagic.api.copies import Copies
 from tinymagic.api.datasources import DataSources
 from tinymagic.api.deployments import Deployments
 from tinymagic.api.events import Events
-from tinymagic.api.hosts import is_local_host
+from tinymagic.api.http.hosts import is_local_host
+from tinymagic.api.http.request import Request
+from tinymagic.api.http.transport import DEFAULT_TIMEOUT_S, OnWait, Transport
 from tinymagic.api.jobs import Jobs
 from tinymagic.api.materializations import Materializations
 from tinymagic.api.pipes import Pipes
 from tinymagic.api.probing import Probe, probe
 from tinymagic.api.query import FormatChoice, Query
 from tinymagic.api.regions import list_regions
-from tinymagic.api.request import Request
 from tinymagic.api.sinks import Sinks
 from tinymagic.api.tags import Tags
 from tinymagic.api.tokens import Tokens, without_tokens
-from tinymagic.api.transport import DEFAULT_TIMEOUT_S, OnWait, Transport
 from tinymagic.api.variables import Variables
 from tinymagic.api.workspaces import Workspaces
 from tinymagic.regions import Region, region_of_host
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
+    from tinymagic.api.http.retries import Patience
+    from tinymagic.api.http.transport import OnWait
     from tinymagic.api.own_token import OwnToken
-    from tinymagic.api.retries import Patience
-    from tinymagic.api.transport import OnWait
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.reading import flag, frozen, mapping, mappings, moment, text, text_or_none
-from tinymagic.api.redaction import Secret
 from tinymagic.api.tokens import without_tokens
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from tinymagic.api.errors import InvalidInput
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.reading import mappings
-from tinymagic.api.redaction import Secret
 from tinymagic.api.resource import Resource, path
 from tinymagic.api.workspace_results import Authentication, Member, Organization, Release, User, WorkspaceEntry
 from tinymagic.names import name_problem

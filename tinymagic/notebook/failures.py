@@ -22,7 +22,7 @@ from tinymagic.sqltext import meaningful, tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tinymagic.api.answers import Answer
+    from tinymagic.api.http.answers import Answer
     from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.source import Place, Source
 

@@ -12,7 +12,7 @@ import contextlib
 import linecache
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.api.redaction import HIDDEN
+from tinymagic.api.http.redaction import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

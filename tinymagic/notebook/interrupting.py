@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def interruptible() -> Iterator[Cancellation]:
         ...     cancellation.cancelled
         False
     """
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
 
     cancellation = Cancellation()
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.api.redaction import HIDDEN, PIECE, Secret
+from tinymagic.api.http.redaction import HIDDEN, PIECE, Secret
 from tinymagic.errors import DeploymentRequired, TinybirdError
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.failures import shown_as_card

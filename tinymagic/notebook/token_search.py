@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tinymagic.api.redaction import HIDDEN
+from tinymagic.api.http.redaction import HIDDEN
 
 #: Takes the tokens that somebody knows, and pieces of them, out of a text.
 Redact: TypeAlias = Callable[[str], str]
@@ -64,7 +64,7 @@ def search_text(text: str, own: Sequence[Redact], *, cell: int | None = None, pl
 
 def _is_own(redact: Redact, text: str) -> bool:
     """Say whether a redactor takes more out than anybody's would: a form ``token=...`` alone is no token of ours."""
-    from tinymagic.api.redaction import Secret
+    from tinymagic.api.http.redaction import Secret
 
     return redact(text) != Secret("").redact(text)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinymagic.api.hosts import normalise_host
+from tinymagic.api.http.hosts import normalise_host
 from tinymagic.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tinymagic import profiles
-from tinymagic.api.hosts import DEFAULT_HOST, is_local_host, normalise_host
+from tinymagic.api.http.hosts import DEFAULT_HOST, is_local_host, normalise_host
 from tinymagic.errors import ConfigurationError
 from tinymagic.regions import find_region, region_of_token
 from tinymagic.settings.folder_files import find_tinyb, named_host, read_env

@@ -9,7 +9,7 @@ import pytest
 
 import tinymagic
 from tests.faults import FaultProxy
-from tinymagic.api.retries import Patience
+from tinymagic.api.http.retries import Patience
 from tinymagic.api.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 
 import tinymagic
 from tinymagic import errors
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.deployments import Change
+from tinymagic.api.http.cancelling import Cancellation
 
 _numbers = itertools.count()
 

@@ -16,8 +16,8 @@ import pytest
 
 import tinymagic
 from tinymagic import errors
-from tinymagic.api.cancelling import Cancellation
-from tinymagic.api.links import TokenInLink
+from tinymagic.api.http.cancelling import Cancellation
+from tinymagic.api.http.links import TokenInLink
 
 _numbers = itertools.count()
 

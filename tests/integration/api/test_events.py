@@ -23,8 +23,8 @@ from tinymagic.api.errors import (
     Unavailable,
     UnprocessableRows,
 )
+from tinymagic.api.http.retries import Patience
 from tinymagic.api.ingest.report import Reason
-from tinymagic.api.retries import Patience
 from tinymagic.api.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class TestSend:
         waits = []
         replies = []
         ws.on_wait = lambda seconds, why: waits.append((seconds, why))
-        from tinymagic.api.transport import Transport
+        from tinymagic.api.http.transport import Transport
 
         send = Transport.send
 
@@ -275,8 +275,8 @@ class TestStream:
             assert again.stored == report.rows_in
 
     def test_cancelled_from_another_thread(self, ws, visits):
-        from tinymagic.api.cancelling import Cancellation
         from tinymagic.api.errors import Cancelled
+        from tinymagic.api.http.cancelling import Cancellation
 
         cancellation = Cancellation()
         threading.Timer(0.4, cancellation.cancel).start()

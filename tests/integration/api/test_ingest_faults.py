@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import faults
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import Cancelled, Forbidden, InvalidInput, JobFailed, TinybirdError
-from tinymagic.api.retries import Patience
+from tinymagic.api.http.cancelling import Cancellation
+from tinymagic.api.http.retries import Patience
 from tinymagic.api.workspace import Workspace
 
 if TYPE_CHECKING:

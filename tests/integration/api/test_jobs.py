@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults import html_page, reset_after, status
 from tinymagic import errors
-from tinymagic.api.cancelling import Cancellation
+from tinymagic.api.http.cancelling import Cancellation
 
 _numbers = itertools.count()
 

@@ -26,7 +26,6 @@ from tests.faults import (
     truncated,
     wrong_type,
 )
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import (
     ApiError,
     BadGateway,
@@ -41,9 +40,10 @@ from tinymagic.api.errors import (
     TinybirdError,
     Unavailable,
 )
-from tinymagic.api.request import Request, SizedReader
-from tinymagic.api.retries import Patience
-from tinymagic.api.transport import Transport
+from tinymagic.api.http.cancelling import Cancellation
+from tinymagic.api.http.request import Request, SizedReader
+from tinymagic.api.http.retries import Patience
+from tinymagic.api.http.transport import Transport
 
 QUICK = Patience(attempts=3, first_wait_s=0.01, longest_wait_s=0.05, longest_asked_wait_s=5)
 NAMES = (f"faulty_{number}" for number in count())

@@ -10,7 +10,7 @@ import pytest
 
 import tinymagic
 from tinymagic import errors, local
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 
 _numbers = itertools.count()
 VALUE = "a-value-that-nobody-sees-0123"
@@ -183,8 +183,8 @@ def test_the_value_is_nowhere(variables, name, monkeypatch):
 
 def test_a_reply_that_repeats_the_value(variables, monkeypatch):
     """A service, or a proxy on the way, that quotes the request."""
-    from tinymagic.api import wire
-    from tinymagic.api.replies import Reply
+    from tinymagic.api.http import wire
+    from tinymagic.api.http.replies import Reply
 
     def quoting(self, request, *_):
         body = b'{"error": "cannot take ' + request.body() + b"; value " + VALUE.encode() + b'"}'

@@ -107,7 +107,7 @@ def test_wait_for_one_that_fails(connected, imported):
 def test_interrupt_ends_the_waiting_only(connected, workspace, imported, files, monkeypatch):
     job_id = imported("slow.csv")
     monkeypatch.setattr(
-        "tinymagic.api.cancelling.Cancellation.wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        "tinymagic.api.http.cancelling.Cancellation.wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
     )
     ran = connected.run(f"%tinybird job wait {job_id}")
     monkeypatch.undo()

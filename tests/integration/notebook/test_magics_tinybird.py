@@ -94,7 +94,7 @@ class TestLogin:
     def test_asks_saves_and_uses(self, cells, server, tokens, monkeypatch):
         token = tokens["workspace_admin_token"]
         monkeypatch.setattr("getpass.getpass", lambda prompt: token)
-        monkeypatch.setattr("tinymagic.api.hosts.is_local_host", lambda host: False)
+        monkeypatch.setattr("tinymagic.api.http.hosts.is_local_host", lambda host: False)
         # As if the host were not on this machine, where no token is asked for.
         ran = cells.ok(f"%tinybird login --host {server.host} --profile mine")
         assert "saved as 'mine'" in ran.printed

@@ -10,7 +10,7 @@ import tinymagic
 from tests.integration.notebook.test_magics_secrets import remembered
 from tests.integration.notebook.test_tree import text_of
 from tinymagic import errors
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.notebook.problems import CellProblem
 
 _numbers = itertools.count()

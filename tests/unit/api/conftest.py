@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tinymagic.api.retries import Patience
+from tinymagic.api.http.retries import Patience
 from tinymagic.api.workspace import Workspace
 
 #: A static token in the vendor's form, with pieces that are easy to look for.

@@ -7,8 +7,8 @@ import email
 import pytest
 
 from tinymagic import errors
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.deployments import Change, Deployment, DeploymentProblem, DeploymentResult
+from tinymagic.api.http.cancelling import Cancellation
 
 FILES = {"connections/c.connection": "TYPE s3", "pipes/p.pipe": "NODE a", "datasources/é 'x'.datasource": "SCHEMA >\n"}
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import tinymagic.errors
 from tinymagic.api import errors
 from tinymagic.api.errors import CLASS_OF_STATUS, ApiError, TinybirdError, class_of_status
-from tinymagic.api.failures import failure_of, query_failure_of
-from tinymagic.api.redaction import HIDDEN, PIECE, Secret
-from tinymagic.api.replies import Reply
+from tinymagic.api.http.failures import failure_of, query_failure_of
+from tinymagic.api.http.redaction import HIDDEN, PIECE, Secret
+from tinymagic.api.http.replies import Reply
 
 #: A static token in the vendor's form, with pieces that are easy to look for.
 TOKEN = "p.eyJ1IjogIjEiLCAiaWQiOiAiMiIsICJob3N0IjogImF3cy11cy1lYXN0LTEifQ.MARKED-SIGNATURE-0123456789"

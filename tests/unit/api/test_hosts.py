@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinymagic.api.errors import ConfigurationError, InsecureHost
-from tinymagic.api.hosts import is_local_host, normalise_host
+from tinymagic.api.http.hosts import is_local_host, normalise_host
 
 
 @pytest.mark.parametrize(

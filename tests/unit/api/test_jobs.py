@@ -169,7 +169,9 @@ class TestWaiting:
     def test_pauses_grow(self, ws, server, monkeypatch):
         server.on("/v0/jobs/1", *[server.answer({"status": "working"})] * 12, server.answer({"status": "done"}))
         pauses = []
-        monkeypatch.setattr("tinymagic.api.cancelling.Cancellation.wait", lambda _, seconds: pauses.append(seconds))
+        monkeypatch.setattr(
+            "tinymagic.api.http.cancelling.Cancellation.wait", lambda _, seconds: pauses.append(seconds)
+        )
         ws.jobs.wait("1")
         assert pauses[0] == 0.1
         assert pauses == sorted(pauses)
@@ -185,7 +187,7 @@ class TestWaiting:
     def test_cancelled_while_the_service_is_silent(self, ws, server):
         import threading
 
-        from tinymagic.api.cancelling import Cancellation
+        from tinymagic.api.http.cancelling import Cancellation
 
         server.on("/v0/jobs/1", server.Answer(how="slow", seconds=10))
         cancellation = Cancellation()

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tinymagic import errors
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.jwt import ends_at, moment_of, sign_jwt
 from tinymagic.api.own_token import OwnToken
-from tinymagic.api.redaction import Secret
 from tinymagic.api.scopes import Scope
 
 KEY = "p.eyJ1IjogIjEifQ.SIGNATURE-OF-THE-ADMIN"

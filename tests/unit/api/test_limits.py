@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tinymagic.api import limits
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge, UriTooLong
-from tinymagic.api.request import Request, form_body
+from tinymagic.api.http import limits
+from tinymagic.api.http.request import Request, form_body
 
 #: errors-and-limits.md section 4.
 CONTRACT = {

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 
 import pytest
 
+from tinymagic.api.http.replies import Reply
 from tinymagic.api.own_token import OwnToken
 from tinymagic.api.probing import Probe
-from tinymagic.api.replies import Reply
 
 
 def part(value):

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.api.test_transport import Reader
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import BadReply, Cancelled, ConfigurationError, InvalidInput
+from tinymagic.api.http.cancelling import Cancellation
+from tinymagic.api.http.request import Request
+from tinymagic.api.http.retries import Patience
+from tinymagic.api.http.streams import Gunzip, gunzipped
+from tinymagic.api.http.transport import TokenInLink, Transport
 from tinymagic.api.progress import Progress
-from tinymagic.api.request import Request
-from tinymagic.api.retries import Patience
-from tinymagic.api.streams import Gunzip, gunzipped
-from tinymagic.api.transport import TokenInLink, Transport
 
 READ = Request("GET", "/v0/x")
 MB = 1_000_000
@@ -117,7 +117,7 @@ class TestUploads:
 
     def test_a_server_that_takes_its_time_is_waited_for(self, monkeypatch):
         """The time to connect is not the time to send."""
-        monkeypatch.setattr("tinymagic.api.wire.CONNECT_TIMEOUT_S", 0.2)
+        monkeypatch.setattr("tinymagic.api.http.wire.CONNECT_TIMEOUT_S", 0.2)
         size = 20 * MB
         with socket.create_server(("127.0.0.1", 0)) as listening:
             received = []

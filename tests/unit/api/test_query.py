@@ -8,7 +8,6 @@ import threading
 
 import pytest
 
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import (
     BadReply,
     Cancelled,
@@ -19,7 +18,8 @@ from tinymagic.api.errors import (
     TinybirdError,
     UnknownTable,
 )
-from tinymagic.api.reply_statistics import header_statistics
+from tinymagic.api.http.cancelling import Cancellation
+from tinymagic.api.http.reply_statistics import header_statistics
 from tinymagic.api.statement import TYPES_COLUMN
 
 STATISTICS = {"elapsed": 0.5, "rows_read": 4, "bytes_read": 32}

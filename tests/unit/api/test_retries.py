@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from tinymagic.api.retries import PASSING_STATUSES, RETRIED, Effect, Patience, asked_wait_s, may_be_done
+from tinymagic.api.http.retries import PASSING_STATUSES, RETRIED, Effect, Patience, asked_wait_s, may_be_done
 
 FAILURES = ["not sent", "hung up", "no certificate", "no reply in time", "broken reply", *PASSING_STATUSES]
 

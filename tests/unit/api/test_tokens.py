@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinymagic import errors
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.scopes import JWT_SCOPES, RESOURCE_SCOPES, SCOPES, Scope, read_jwt_scopes, read_scopes
 from tinymagic.api.tokens import Token, without_tokens
 

@@ -16,8 +16,6 @@ import tracemalloc
 
 import pytest
 
-from tinymagic.api import streams
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import (
     CLASS_OF_STATUS,
     ApiError,
@@ -30,11 +28,13 @@ from tinymagic.api.errors import (
     Timeout,
     TinybirdError,
 )
-from tinymagic.api.failures import ADVICE
-from tinymagic.api.request import Request, SizedReader, form_body
-from tinymagic.api.retries import PASSING_STATUSES, Patience
-from tinymagic.api.streams import gunzipped
-from tinymagic.api.transport import Transport
+from tinymagic.api.http import streams
+from tinymagic.api.http.cancelling import Cancellation
+from tinymagic.api.http.failures import ADVICE
+from tinymagic.api.http.request import Request, SizedReader, form_body
+from tinymagic.api.http.retries import PASSING_STATUSES, Patience
+from tinymagic.api.http.streams import gunzipped
+from tinymagic.api.http.transport import Transport
 
 READ = Request("GET", "/v0/x")
 READING_POST = Request("POST", "/v0/x", body=lambda: b"q=1", effect="read")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tinymagic import errors
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.variables import Variable
 
 VALUE = "the-very-secret-value-0123456789"

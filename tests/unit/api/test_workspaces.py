@@ -6,7 +6,7 @@ import pytest
 
 from tinymagic import errors
 from tinymagic.api.branches import Branch
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.api.tags import Tag, Tagged
 from tinymagic.api.workspaces import Authentication, Member, Organization, Release, User, WorkspaceEntry
 

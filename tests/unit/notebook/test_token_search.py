@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.notebook.token_search import Found, scrubbed, scrubbed_notebook, search_notebook, search_text
 
 STATIC = "p.eyJ1IjogIm1hcmtlZCIsICJpZCI6ICJtYXJrZWQifQ.bWFya2VkLXNpZ25hdHVyZQ"

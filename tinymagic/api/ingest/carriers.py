@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tinymagic.api.datasource_results import ImportReport, Mode
 from tinymagic.api.errors import BadReply, JobFailed, MethodNotAllowed, NotFound, TinybirdError
+from tinymagic.api.http.request import Request
 from tinymagic.api.ingest.watch import Told, Watch, told_of
 from tinymagic.api.reading import count, text
-from tinymagic.api.request import Request
 from tinymagic.api.upload import CONTENT_TYPES, multipart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
+    from tinymagic.api.http.transport import Transport
     from tinymagic.api.ingest.pieces import Piece
     from tinymagic.api.jobs import Job
     from tinymagic.api.progress import OnProgress
-    from tinymagic.api.transport import Transport
 
 EVENTS_PATH = "/v0/events"
 DATASOURCES_PATH = "/v0/datasources"

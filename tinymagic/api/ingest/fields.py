@@ -52,7 +52,7 @@ def renamed(plan: Plan) -> tuple[str, ...]:
 
 def compresses(host: str) -> bool:
     """Say whether bodies are worth compressing: not on this machine, where the network costs nothing."""
-    from tinymagic.api.hosts import is_local_host
+    from tinymagic.api.http.hosts import is_local_host
 
     return not is_local_host(host)
 

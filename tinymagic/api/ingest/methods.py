@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from tinymagic.api.datasource_results import Column, DataSource, Mode
 from tinymagic.api.errors import Forbidden, InvalidInput
+from tinymagic.api.http.limits import check_columns
 from tinymagic.api.ingest.carriers import Carrier, EventsCarrier, JobCarrier, MultipartCarrier
 from tinymagic.api.ingest.fields import (
     as_table,
@@ -26,14 +27,13 @@ from tinymagic.api.ingest.plan import Plan, Via, is_url, one_piece, plan_of, wit
 from tinymagic.api.ingest.resume import resumed
 from tinymagic.api.ingest.run import OnFailure, Run
 from tinymagic.api.ingest.watch import Watch
-from tinymagic.api.limits import check_columns
 from tinymagic.api.resource import Resource, path
 from tinymagic.frames.tables import is_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.ingest.report import IngestReport
     from tinymagic.api.jobs import Job
     from tinymagic.api.progress import OnProgress

@@ -23,13 +23,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge
+from tinymagic.api.http.limits import EVENTS_BYTES
+from tinymagic.api.http.limits import MULTIPART_BYTES as SIZE_LIMITS
 from tinymagic.api.ingest.files import LineFile, Lines, count_rows, whole
 from tinymagic.api.ingest.parquet_file import ParquetParts, parquet_rows
 from tinymagic.api.ingest.pieces import Piece, Pieces, Source
 from tinymagic.api.ingest.rows import Rows, ndjson_upload, pieces_of_list
 from tinymagic.api.ingest.tables import TableSource, planned_table
-from tinymagic.api.limits import EVENTS_BYTES
-from tinymagic.api.limits import MULTIPART_BYTES as SIZE_LIMITS
 from tinymagic.api.upload import FileFormat, Upload, checked_format, parquet_is_available, upload_of
 from tinymagic.frames.tables import is_table
 

@@ -14,7 +14,7 @@ from tinymagic.api.query import Query
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tinymagic.api.transport import Transport
+    from tinymagic.api.http.transport import Transport
 
 _MOST_REASONS = 20
 _MOST_IMPORTS = 50

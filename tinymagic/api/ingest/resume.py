@@ -15,9 +15,9 @@ from tinymagic.api.ingest.watch import Watch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
+    from tinymagic.api.http.transport import Transport
     from tinymagic.api.progress import OnProgress
-    from tinymagic.api.transport import Transport
 
 
 def resumed(

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinymagic.api.errors import Cancelled, InvalidInput, PayloadTooLarge, TinybirdError
+from tinymagic.api.http.replies import RateLimit
+from tinymagic.api.http.retries import asked_wait_s
 from tinymagic.api.ingest.fates import fate_of, is_lasting
 from tinymagic.api.ingest.pieces import Piece, Pieces, Source
 from tinymagic.api.ingest.reasons import moment_of, with_reasons
@@ -15,18 +17,16 @@ from tinymagic.api.ingest.report import Batch, IngestReport, folded, numbered
 from tinymagic.api.ingest.rows import Rows
 from tinymagic.api.ingest.watch import Told, Watch
 from tinymagic.api.progress import Progress
-from tinymagic.api.replies import RateLimit
-from tinymagic.api.retries import asked_wait_s
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tinymagic.api.cancelling import Cancellation
     from tinymagic.api.datasource_results import ImportReport
+    from tinymagic.api.http.cancelling import Cancellation
+    from tinymagic.api.http.transport import Transport
     from tinymagic.api.ingest.carriers import Carrier
     from tinymagic.api.ingest.report import Way
     from tinymagic.api.progress import OnProgress
-    from tinymagic.api.transport import Transport
 
 OnFailure = Literal["stop", "continue"]
 

@@ -17,7 +17,7 @@ from tinymagic.api.ingest.run import Run, carry_report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.ingest.report import IngestReport
 
 #: Full pieces that may wait: the generator is not asked for more rows until one of them is gone.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tinymagic.api.datasource_results import ImportReport
-from tinymagic.api.failures import failure_of
+from tinymagic.api.http.failures import failure_of
 from tinymagic.api.ingest.fates import is_refusal
 from tinymagic.api.reading import count, mapping
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tinymagic.api.errors import TinybirdError
-    from tinymagic.api.replies import Reply
-    from tinymagic.api.request import Body
+    from tinymagic.api.http.replies import Reply
+    from tinymagic.api.http.request import Body
 
 
 @dataclass(frozen=True)

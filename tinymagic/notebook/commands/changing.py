@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.errors import TinybirdError
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.problems import CellProblem
@@ -41,7 +41,7 @@ def known_user_token(call: Call) -> Secret | None:
 
     A server on this machine hands its own out. ``TB_USER_TOKEN`` is for the cloud: such a server never gets to see it.
     """
-    from tinymagic.api.hosts import is_local_host
+    from tinymagic.api.http.hosts import is_local_host
     from tinymagic.api.workspace import local_user_token
 
     if is_local_host(call.workspace.host):

@@ -127,7 +127,7 @@ def login(call: Call) -> None:
 
 
 def _login_local(notebook: Notebook, host: str) -> None:
-    from tinymagic.api.hosts import normalise_host
+    from tinymagic.api.http.hosts import normalise_host
 
     workspace = notebook.session.local(normalise_host(host), "%tinybird login")
     name = workspace.info().name
@@ -137,7 +137,7 @@ def _login_local(notebook: Notebook, host: str) -> None:
 
 def _asked_token(host: str | None) -> str | None:
     """Ask for the token; ``None`` for a server on this machine, which hands its own out."""
-    from tinymagic.api.hosts import is_local_host, normalise_host
+    from tinymagic.api.http.hosts import is_local_host, normalise_host
 
     if host is not None and is_local_host(normalise_host(host)):
         return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.ingest.report import IngestReport
     from tinymagic.api.progress import OnProgress
     from tinymagic.notebook.extension import Notebook

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinymagic import profiles
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.errors import TinybirdError
 from tinymagic.names import near_names
 from tinymagic.notebook.commands.asking import confirm

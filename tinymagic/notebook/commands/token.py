@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tinymagic.api.redaction import HIDDEN, Secret
+from tinymagic.api.http.redaction import HIDDEN, Secret
 from tinymagic.errors import ConfigurationError, TinybirdError
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.naming import near

@@ -108,7 +108,7 @@ def _of_python() -> Failure | None:
 
 def _hidden(call: Call, text: str) -> str:
     """Take out tokens once more: the session may have another one by now."""
-    from tinymagic.api.redaction import Secret
+    from tinymagic.api.http.redaction import Secret
 
     try:
         return call.workspace.redact(text)

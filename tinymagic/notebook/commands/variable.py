@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.naming import near
 from tinymagic.notebook.display import visible

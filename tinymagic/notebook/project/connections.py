@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.api.redaction import HIDDEN
+from tinymagic.api.http.redaction import HIDDEN
 from tinymagic.datafiles import connection_text, print_connection, read_connection
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tinymagic.api.errors import ConfigurationError, InvalidInput
-from tinymagic.api.request import pairs_of
+from tinymagic.api.http.request import pairs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

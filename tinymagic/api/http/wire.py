@@ -8,14 +8,14 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from tinymagic.api.cancelling import cancellable_adapter
 from tinymagic.api.errors import BadReply, Cancelled, TinybirdError
-from tinymagic.api.hosts import is_local_host
-from tinymagic.api.limits import check_url
-from tinymagic.api.lost import CONNECT_TIMEOUT_S, NotAnswered, cut_short, is_timeout, sort_out, too_late
-from tinymagic.api.replies import Reply
-from tinymagic.api.request import pairs_of
-from tinymagic.api.streams import CallersError, Outgoing, decompressed, read_into, read_whole
+from tinymagic.api.http.cancelling import cancellable_adapter
+from tinymagic.api.http.hosts import is_local_host
+from tinymagic.api.http.limits import check_url
+from tinymagic.api.http.lost import CONNECT_TIMEOUT_S, NotAnswered, cut_short, is_timeout, sort_out, too_late
+from tinymagic.api.http.replies import Reply
+from tinymagic.api.http.request import pairs_of
+from tinymagic.api.http.streams import CallersError, Outgoing, decompressed, read_into, read_whole
 from tinymagic.version import __version__
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     import requests
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
+    from tinymagic.api.http.redaction import Secret
+    from tinymagic.api.http.request import Body, Request
     from tinymagic.api.progress import OnProgress
-    from tinymagic.api.redaction import Secret
-    from tinymagic.api.request import Body, Request
 
 _MOST_REDIRECTS = 5
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tinymagic.api.replies import Reply
+    from tinymagic.api.http.replies import Reply
 
 #: ClickHouse's own header with statistics, for formats that carry none. Optional.
 SUMMARY_HEADER = "x-clickhouse-summary"

@@ -1,13 +1,13 @@
-"""One request becomes one reply: retries, waiting, downloads, links. What one attempt does is in `tinymagic.api.wire`.
+"""One request becomes one reply: retries, waiting, downloads, links. What one attempt does is in `.wire`.
 
 Resources say *what* they ask (`Request`); how it travels is decided in these two modules and nowhere else:
 
 * The token goes into the ``Authorization`` header, to the one host it was given for. Redirects are never followed to
   another host; settings of the environment (``.netrc``, proxies) get no say for a server on this machine.
 * Certificates are always checked.
-* What is tried again is the table in `tinymagic.api.retries`; each wait is told to ``on_wait``.
-* The body is read raw, counted against ``Content-Length`` and decompressed by `tinymagic.api.streams`, so that a reply
-  that was cut short is an error whatever the versions of the libraries below make of it.
+* What is tried again is the table in `.retries`; each wait is told to ``on_wait``.
+* The body is read raw, counted against ``Content-Length`` and decompressed by `.streams`, so that a reply that was cut
+  short is an error whatever the versions of the libraries below make of it.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from tinymagic.api.answers import Answer
-from tinymagic.api.cancelling import Cancellation
 from tinymagic.api.errors import ConfigurationError
-from tinymagic.api.failures import failure_of
-from tinymagic.api.hosts import normalise_host
-from tinymagic.api.links import WARNING, TokenInLink, link_with_token
-from tinymagic.api.lost import NotAnswered
-from tinymagic.api.redaction import Secret
-from tinymagic.api.request import Request
-from tinymagic.api.retries import ASKING_STATUSES, Failure, Patience, asked_wait_s, may_be_done
-from tinymagic.api.wire import Wire
+from tinymagic.api.http.answers import Answer
+from tinymagic.api.http.cancelling import Cancellation
+from tinymagic.api.http.failures import failure_of
+from tinymagic.api.http.hosts import normalise_host
+from tinymagic.api.http.links import WARNING, TokenInLink, link_with_token
+from tinymagic.api.http.lost import NotAnswered
+from tinymagic.api.http.redaction import Secret
+from tinymagic.api.http.request import Request
+from tinymagic.api.http.retries import ASKING_STATUSES, Failure, Patience, asked_wait_s, may_be_done
+from tinymagic.api.http.wire import Wire
 
 if TYPE_CHECKING:
     from tinymagic.api.errors import TinybirdError
+    from tinymagic.api.http.replies import Reply
     from tinymagic.api.own_token import OwnToken
     from tinymagic.api.progress import OnProgress
-    from tinymagic.api.replies import Reply
 
 __all__ = ["DEFAULT_TIMEOUT_S", "OnWait", "TokenInLink", "Transport", "checked_token"]
 

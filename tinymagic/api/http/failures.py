@@ -16,11 +16,11 @@ from tinymagic.api.errors import (
     UnknownTable,
     class_of_status,
 )
-from tinymagic.api.replies import RateLimit
-from tinymagic.api.retries import ASKING_STATUSES, asked_wait_s
+from tinymagic.api.http.replies import RateLimit
+from tinymagic.api.http.retries import ASKING_STATUSES, asked_wait_s
 
 if TYPE_CHECKING:
-    from tinymagic.api.replies import Reply
+    from tinymagic.api.http.replies import Reply
 
 #: What to do next, where the status alone tells it.
 ADVICE: dict[int, str] = {

@@ -11,17 +11,17 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 from tinymagic.api.errors import BadReply, InvalidInput
-from tinymagic.api.limits import RESULT_BYTES
-from tinymagic.api.lost import cut_short, too_much
+from tinymagic.api.http.limits import RESULT_BYTES
+from tinymagic.api.http.lost import cut_short, too_much
+from tinymagic.api.http.request import Body, Request, SizedReader
 from tinymagic.api.progress import OnProgress, Progress
-from tinymagic.api.request import Body, Request, SizedReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import requests
 
-    from tinymagic.api.cancelling import Cancellation
+    from tinymagic.api.http.cancelling import Cancellation
 
 CHUNK_BYTES = 256 * 1024
 

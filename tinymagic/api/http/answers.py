@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tinymagic.api.replies import Reply
+    from tinymagic.api.http.replies import Reply
 
 #: The longest body that is kept, in characters.
 _LONGEST_BODY = 10_000

@@ -1,4 +1,4 @@
-"""Requests without a reply: which failure of the table in `tinymagic.api.retries` was it, and what is said about it.
+"""Requests without a reply: which failure of the table in `.retries` was it, and what is said about it.
 
 requests wraps urllib3's errors, and urllib3 those of the socket; what happened is found by walking down to the cause.
 """
@@ -9,14 +9,14 @@ import ssl
 from typing import TYPE_CHECKING
 
 from tinymagic.api.errors import BadReply, ConnectionFailed, Timeout
-from tinymagic.api.hosts import is_local_host
+from tinymagic.api.http.hosts import is_local_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tinymagic.api.errors import TinybirdError
-    from tinymagic.api.request import Request
-    from tinymagic.api.retries import Failure
+    from tinymagic.api.http.request import Request
+    from tinymagic.api.http.retries import Failure
 
 #: Seconds to wait for a connection; less when the whole reply has less time.
 CONNECT_TIMEOUT_S = 10.0

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from urllib.parse import urlencode
 
-from tinymagic.api.redaction import Secret
+from tinymagic.api.http.redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tinymagic.api.retries import Effect
+    from tinymagic.api.http.retries import Effect
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -44,7 +44,7 @@ class Request:
         content_type: of the body.
         content_encoding: ``gzip`` for a body that is compressed; ``None`` for one as it is.
         effect: ``read`` when the call changes nothing at the service; ``idempotent`` when doing it twice is the same as
-            once; ``events`` for rows to the Events API; ``write`` otherwise (`tinymagic.api.retries` has the table).
+            once; ``events`` for rows to the Events API; ``write`` otherwise (the table is in `.retries`).
         token: whether the token goes with it.
         length: ``long`` for uploads: their time-out is for each silence of the connection and not for the whole.
     """

@@ -4,8 +4,8 @@ The rule behind the table: a request is repeated only when nothing can happen tw
 
 * A ``read`` may be repeated whatever became of it.
 * What is ``idempotent`` may be, too: done twice it is the same as done once. Only the reply can differ: a DELETE that
-  was done by an attempt whose reply got lost gets 404 the next time. `tinymagic.api.transport.Transport` then says that
-  it is done (a 204), since what was asked for is so.
+  was done by an attempt whose reply got lost gets 404 the next time. `.transport.Transport` then says that it is done
+  (a 204), since what was asked for is so.
 * A ``write`` may be repeated only when the service has said that it did nothing (429), or when the request certainly
   never left this machine. A write whose fate is unknown is reported, never repeated.
 * ``events`` are rows for ``/v0/events``: as a write, and 503, by which the Events API says that it took nothing.
