@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinymagic.notebook.arguments import TBSQL_OPTIONS
+from tinymagic.notebook.cells.options import TBSQL_OPTIONS
 from tinymagic.notebook.tree import NOUNS, commands_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tinymagic.notebook.arguments import Option
+    from tinymagic.notebook.cells.grammar import Option
     from tinymagic.notebook.tree import Command
 
 PAGE = Path(__file__).with_name("magics.md")

@@ -6,7 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-from tinymagic.notebook.arguments import TBSQL_OPTIONS
+from tinymagic.notebook.cells.options import TBSQL_OPTIONS
 from tinymagic.notebook.tree import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,7 +4,7 @@
 |---|---|
 | `extension` | what do ``%load_ext`` and ``%unload_ext`` do? (magics, ``%config TinyMagic``) |
 | `session` | which Workspace does the next cell talk to? |
-| `arguments` | what does the line of ``%tbsql`` say? (pure) |
+| `cells` | what does a cell of ``%%tbsql`` say, and what becomes of it? |
 | `options`, `words` | which options are on a line, and which words? (pure) |
 | `bindings` | which ``{{ }}`` are in a text? (pure) |
 | `parameters` | what is sent in their place, and what beside it? (pure) |

@@ -11,12 +11,14 @@ import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import pandas as pd
+
+#: A value that is displayed: a DataFrame, an Arrow table, a list of dictionaries.
+Result = TypeVar("Result")
 
 # --- the footer -------------------------------------------------------------------------------------------------------
 
@@ -144,15 +146,15 @@ def with_footer_text(table: str, footer: str | None) -> str:
 
 @dataclass(frozen=True)
 class _Expected:
-    """A frame whose display in this cell is ours."""
+    """A result whose display in this cell is ours."""
 
-    frame: Any
+    result: Any
     footer: str | None
     hidden: bool
 
 
 class Presenter:
-    """Shows frames with their footer: to IPython, two formatters for DataFrames that act on the frames it was told of.
+    """Shows results with their footer: to IPython, two formatters for each kind of result, which act on those of ours.
 
     What the user or another package registered for DataFrames before keeps working: it is asked for the table, and for
     every frame that is not ours. `close` puts it back.
@@ -164,39 +166,39 @@ class Presenter:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._expected: list[_Expected] = []
-        self._before: dict[str, tuple[type, Callable[..., Any] | None]] = {}
+        self._before: dict[tuple[str, type], Callable[..., Any] | None] = {}
 
-    def expect(self, frame: pd.DataFrame, footer: str | None, *, hidden: bool = False) -> pd.DataFrame:
-        """Say how *frame* is to be displayed in this cell, and return it.
+    def expect(self, result: Result, footer: str | None, *, hidden: bool = False) -> Result:
+        """Say how *result* is to be displayed in this cell, and return it.
 
         Args:
-            frame: the value of the cell.
+            result: the value of the cell: a DataFrame, an Arrow table, a list of dictionaries.
             footer: the line under it, or ``None`` for none.
             hidden: display nothing; the value stays in ``_`` and ``Out``.
         """
-        self._register(type(frame))
-        self._expected = [each for each in self._expected if each.frame is not frame]
-        self._expected.append(_Expected(frame, footer, hidden))
-        return frame
+        self._register(type(result))
+        self._expected = [each for each in self._expected if each.result is not result]
+        self._expected.append(_Expected(result, footer, hidden))
+        return result
 
-    def show(self, frame: pd.DataFrame, footer: str | None) -> None:
-        """Display *frame* now."""
-        self.expect(frame, footer)
-        data, metadata = self._shell.display_formatter.format(frame)
+    def show(self, result: Any, footer: str | None) -> None:
+        """Display *result* now."""
+        self.expect(result, footer)
+        data, metadata = self._shell.display_formatter.format(result)
         self._shell.display_pub.publish(data=data, metadata=metadata)
 
-    def keep(self, frame: pd.DataFrame) -> None:
-        """Put *frame* into ``_`` and ``Out`` as if it had been displayed."""
-        self._shell.displayhook.update_user_ns(frame)
+    def keep(self, result: Any) -> None:
+        """Put *result* into ``_`` and ``Out`` as if it had been displayed."""
+        self._shell.displayhook.update_user_ns(result)
 
     def forget(self) -> None:
-        """Forget the frames of this cell: shown again later, they are ordinary frames."""
+        """Forget the results of this cell: shown again later, they are ordinary values."""
         self._expected.clear()
 
     def close(self) -> None:
         """Put the formatters back."""
         self.forget()
-        for name, (kind, before) in self._before.items():
+        for (name, kind), before in self._before.items():
             formatter = getattr(self._shell.display_formatter, name)
             formatter.pop(kind, None)
             if before is not None:
@@ -204,39 +206,39 @@ class Presenter:
         self._before.clear()
 
     def _register(self, kind: type) -> None:
-        if self._before:
-            return
         formatters = self._shell.display_formatter
         for name, ours in (("mimebundle_formatter", self._bundle), ("ipython_display_formatter", self._swallow)):
-            self._before[name] = (kind, getattr(formatters, name).for_type(kind, ours))
+            if (name, kind) not in self._before:
+                self._before[name, kind] = getattr(formatters, name).for_type(kind, ours)
 
-    def _entry(self, frame: Any) -> _Expected | None:
-        return next((each for each in self._expected if each.frame is frame), None)
+    def _entry(self, result: Any) -> _Expected | None:
+        return next((each for each in self._expected if each.result is result), None)
 
-    def _swallow(self, frame: Any) -> None:
-        """Be the whole display of a hidden frame; for all others ask the formatters that come next."""
-        entry = self._entry(frame)
+    def _swallow(self, result: Any) -> None:
+        """Be the whole display of a hidden result; for all others ask the formatters that come next."""
+        entry = self._entry(result)
         if entry is not None and entry.hidden:
             return
-        before = self._before["ipython_display_formatter"][1] or getattr(type(frame), "_ipython_display_", None)
+        kind = type(result)
+        before = self._before["ipython_display_formatter", kind] or getattr(kind, "_ipython_display_", None)
         if entry is not None or before is None:
             raise NotImplementedError  # IPython's word for: not displayed here.
-        before(frame)
+        before(result)
 
-    def _bundle(self, frame: Any) -> Any:
-        entry = self._entry(frame)
+    def _bundle(self, result: Any) -> Any:
+        entry = self._entry(result)
         if entry is None:
-            return self._bundle_of_others(frame)
+            return self._bundle_of_others(result)
         formatters = self._shell.display_formatter.formatters
-        table, text = formatters["text/html"](frame), formatters["text/plain"](frame)
-        bundle = {"text/plain": with_footer_text(text or repr(frame), entry.footer)}
+        table, text = formatters["text/html"](result), formatters["text/plain"](result)
+        bundle = {"text/plain": with_footer_text(text or repr(result), entry.footer)}
         if table:
             bundle["text/html"] = with_footer_html(table, entry.footer)
         return bundle
 
-    def _bundle_of_others(self, frame: Any) -> Any:
-        before = self._before["mimebundle_formatter"][1]
+    def _bundle_of_others(self, result: Any) -> Any:
+        before = self._before["mimebundle_formatter", type(result)]
         if before is not None:
-            return before(frame)
-        own = getattr(type(frame), "_repr_mimebundle_", None)
-        return own(frame, include=None, exclude=None) if own is not None else None
+            return before(result)
+        own = getattr(type(result), "_repr_mimebundle_", None)
+        return own(result, include=None, exclude=None) if own is not None else None

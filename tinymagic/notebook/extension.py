@@ -17,8 +17,9 @@ from traitlets.config import Configurable
 from tinymagic.notebook.tab import TabKey
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping
 
+    from tinymagic.notebook.cells.comparison import Runs
     from tinymagic.notebook.display import Presenter
     from tinymagic.notebook.nodes import NodeStore
     from tinymagic.notebook.schema_cache import SchemaCache
@@ -50,6 +51,7 @@ class Notebook:
     Attributes:
         shell: the same.
         options: what ``%config TinyMagic`` shows.
+        last_facts: about the last result: what was sent, what came back; ``None`` before there was one.
         tab_key: completion of lines of ``%tinybird``.
     """
 
@@ -60,6 +62,8 @@ class Notebook:
         self._presenter: Presenter | None = None
         self._nodes: NodeStore | None = None
         self._names: SchemaCache | None = None
+        self._runs: Runs | None = None
+        self.last_facts: Mapping[str, Any] | None = None
         self.tab_key = TabKey(self)
         self.options.observe(self._on_connection_change, ["host", "region", "profile"])
 
@@ -101,6 +105,15 @@ class Notebook:
         return self._nodes is not None and len(self._nodes) > 0
 
     @property
+    def runs(self) -> Runs:
+        """What cells read when they ran last."""
+        if self._runs is None:
+            from tinymagic.notebook.cells.comparison import Runs
+
+            self._runs = Runs()
+        return self._runs
+
+    @property
     def presenter(self) -> Presenter:
         """The display of frames."""
         if self._presenter is None:
@@ -112,7 +125,7 @@ class Notebook:
 
     @no_var_expand
     @needs_local_scope
-    def tbsql(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> pd.DataFrame | None:
+    def tbsql(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Run SQL on Tinybird; the result is a DataFrame.
 
         ::
@@ -131,23 +144,48 @@ class Notebook:
         a column or table. When the first line is ``%``, the text is a Tinybird template and is sent as it is, with the
         variables that it names.
 
-        Options come before the SQL::
+        Options come before the SQL. The result::
 
-            -o, --out NAME                store the DataFrame in this variable, and do not display it
+            -o, --out NAME                store the result in this variable, and do not display it
             --show                        display it although it is stored in a variable
             -q, --quiet                   display nothing; a semicolon at the end of the SQL does the same
-            -p, --param NAME=VALUE        a parameter; wins over the variable of that name; may be repeated
-            --params JSON                 several parameters: a JSON object, or $name of a dictionary
+            -t, --type TYPE               pandas (default), polars, arrow or dicts
+            --dtypes exact|numpy|arrow    dtypes of a pandas DataFrame; exact never rounds
             --limit N                     at most so many rows; a cut result says so (--max-results, --rows-limit)
             --stats, --no-stats           show under the table what the query cost (the default), or not
-            --show-sql                    print the text that is sent, and the values sent beside it
-            --format auto|parquet|json    how the rows travel; the DataFrame is the same
-            --timeout S                   seconds to wait for the whole result
+            --expect CHECKS               check the result: rows=10 rows>=1 cols=a,b value=42
+            --plot MARK                   draw a chart: line, bar, area, scatter or hist (--x, --y, --color)
+            --to-file FILE                write the rows into a file: .parquet, .csv, .ndjson, also .gz
+
+        The query::
+
+            -p, --param NAME=VALUE        a parameter; wins over the variable of that name; may be repeated
+            --params JSON                 several parameters: a JSON object, or $name of a dictionary
             -f, --file FILE               read the SQL from a file
             --profile NAME                use this saved login for this query
+            --pipeline PIPE               the Pipe or Data Source that _ stands for
+            --format auto|parquet|json    how the rows travel; the result is the same
+            --timeout S                   seconds to wait for the whole result
+            --cache TIME                  take a result of the same query from disk when it is not older, as 10m
+            --freeze                      keep the result on disk, and take it from there from then on, also offline
+            --background                  do not wait: the result is a handle
+            --every TIME                  run again and again, and redraw in place; --for TIME ends it
+
+        And without a result::
+
+            -e, --explain                 show how the query would be run, and do not run it
+            --dry-run                     show what would be sent, and do not send it
+            --show-sql                    print the text that is sent, and the values sent beside it
+            --fmt                         print the SQL in good order, and do not run it
             -S, --save NAME               keep the SQL as a node that later cells and Pipes can read by this name
             -w, --with A,B                put these saved nodes in front, also when the SQL does not name them
-            -N, --no-execute              with --save: only keep it
+            -N, --no-execute              with --save or --pipe: do not run it
+            --pipe PIPE                   make a Pipe of the cell; variables become parameters (--node names the node)
+            --publish                     with --pipe: make it an endpoint, and tell how to call it
+            --to FOLDER                   with --pipe: write a datafile into this folder instead
+            --yes                         do not ask before something is replaced
+            --persist DF                  %tbsql only: make a Data Source of a DataFrame (--no-index)
+            --persist-replace, --append   the same; its rows are replaced, or added
 
         ``df.attrs["tinybird"]`` tells what was sent and what came back. A failed query fails the cell, with one of
         ``tinymagic.errors``. ``%tinybird --help`` is about everything else.

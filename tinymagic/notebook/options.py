@@ -23,11 +23,12 @@ class Option:
         names: its spellings; the first one is its name in results, without dashes and with ``_`` for ``-``.
         help: one line.
         value: what its value is, for instance ``N``; ``""`` for an option without a value.
-        kind: how the value is checked: ``text``, ``count`` (whole number from 0), ``seconds``, ``variable`` or
-            ``choice``.
+        kind: how the value is checked: ``text``, ``count`` (whole number from 0), ``seconds``, ``duration`` (``10m``;
+            becomes seconds), ``variable`` or ``choice``.
         choices: for ``choice``.
         many: whether it may be given more than once.
         excludes: names of options that contradict it.
+        more: pattern of words behind the value that are values too, for instance of ``rows=10 cols=a,b``.
         completes: what its value names, for Tab; `tinymagic.notebook.completion` has the kinds. ``""``: the choices,
             else what the word in *value* stands for.
     """
@@ -39,6 +40,7 @@ class Option:
     choices: tuple[str, ...] = ()
     many: bool = False
     excludes: tuple[str, ...] = ()
+    more: str = ""
     completes: str = ""
 
     @property
@@ -154,7 +156,16 @@ def _take_option(line: str, word: Word, values: OptionValues) -> int:
             )
         value, at = following.text, following.end
     values.put(option, _checked(option, name, value, word), word)
+    while option.more and (following := _one_more(option, line, at)) is not None:
+        values.put(option, _checked(option, name, following.text, following), following)
+        at = following.end
     return at
+
+
+def _one_more(option: Option, line: str, at: int) -> Word | None:
+    """Return the next word when it is one more value of *option*."""
+    rest = line[skip_blanks(line, at) :]
+    return next_word(line, at) if re.match(option.more, rest.lstrip("'\"")) else None
 
 
 def _is_known_option(word: Word, line: str, values: OptionValues) -> bool:
@@ -186,6 +197,8 @@ def _checked(option: Option, name: str, value: str, word: Word) -> str:
         problem = f"{name} takes a whole number of rows, not {value!r}."
     elif option.kind == "seconds" and not _is_seconds(value):
         problem = f"{name} takes a number of seconds above 0, not {value!r}."
+    elif option.kind == "duration" and duration_s(value) is None:
+        problem = f"{name} takes a time such as 5s, 10m, 2h or 1d, not {value!r}."
     elif option.kind == "choice" and value not in option.choices:
         problem = f"{name} is {_or(option.choices)}, not {value!r}."
     elif option.kind == "variable" and not is_variable(value):
@@ -193,7 +206,25 @@ def _checked(option: Option, name: str, value: str, word: Word) -> str:
     if problem:
         near = tuple(near_names(value, list(option.choices))) if option.choices else ()
         raise CellProblem(problem, position=word.start, length=len(word.text), in_line=True, suggestions=near)
+    if option.kind == "duration":
+        return str(duration_s(value))
     return re.sub("[_,]", "", value) if option.kind == "count" else value
+
+
+_DURATION_RE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|min|h|d|)")
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+
+def duration_s(text: str) -> float | None:
+    """Return the seconds of a time such as ``5s`` or ``1.5h``, ``None`` for what is none; a bare number is seconds.
+
+    Example:
+        >>> duration_s("500ms"), duration_s("10m"), duration_s("0s"), duration_s("soon")
+        (0.5, 600.0, None, None)
+    """
+    found = _DURATION_RE.fullmatch(text.strip())
+    seconds = float(found["number"]) * _SECONDS[found["unit"]] if found else 0.0
+    return seconds if 0 < seconds < 10 * 365 * 86_400 else None
 
 
 def _is_seconds(text: str) -> bool:

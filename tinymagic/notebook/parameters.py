@@ -89,7 +89,7 @@ def bind(sql: str, names: Mapping[str, Any]) -> Bound:
     """
     bindings = find_bindings(sql)
     writer = _Writer()
-    written = [writer.write(binding, _value_of(binding, names)) for binding in bindings]
+    written = [writer.write(binding, value_of(binding, names)) for binding in bindings]
     pieces = _Pieces("%\n" if bindings else "")
     at = 0
     for binding, text in zip(bindings, written, strict=True):
@@ -175,7 +175,12 @@ class _Writer:
         return name
 
 
-def _value_of(binding: Binding, names: Mapping[str, Any]) -> Any:
+def value_of(binding: Binding, names: Mapping[str, Any]) -> Any:
+    """Return the value that a binding names.
+
+    Raises:
+        CellProblem: there is no such variable, its path leads nowhere, or it is no value.
+    """
     where: dict[str, Any] = {"position": binding.start, "length": binding.end - binding.start}
     if binding.root not in names:
         near = tuple(near_names(binding.root, [name for name in names if not name.startswith("_")]))

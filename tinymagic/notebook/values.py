@@ -273,7 +273,8 @@ def _in_utc(value: datetime) -> datetime:
     return value if value.tzinfo is None else value.astimezone(timezone.utc).replace(tzinfo=None)
 
 
-def _moment_text(value: datetime, type_name: str) -> str:
+def moment_text(value: datetime, type_name: str) -> str:
+    """Return a time as the text of its ClickHouse type, in UTC when it has a zone."""
     naive = _in_utc(value)
     if type_name.startswith("DateTime64(9"):
         return f"{naive.strftime('%Y-%m-%d %H:%M:%S')}.{naive.microsecond:06d}{getattr(naive, 'nanosecond', 0):03d}"
@@ -337,7 +338,7 @@ def _scalar_text(kind: str, value: Any, type_name: str) -> str:
     if kind == "date":
         return str(value.isoformat())
     if kind == "moment":
-        return _moment_text(value, type_name)
+        return moment_text(value, type_name)
     return str(value)
 
 

@@ -242,7 +242,7 @@ class TestMistakes:
             ("%%tbsql df\n-- only this", "only comments"),
             ("%tbsql", "no SQL"),
             ("%%tbsql\nSELECT 1; SELECT 2", "second statement"),
-            ("%%tbsql --explain\nSELECT 1", "no option --explain"),
+            ("%%tbsql --explane\nSELECT 1", "no option --explane"),
             ("%%tbsql --params $nope\nSELECT 1", "no variable 'nope'"),
             ("%%tbsql --params '[1]'\nSELECT 1", "object of names"),
             ("%%tbsql --params '{x'\nSELECT 1", "JSON object"),

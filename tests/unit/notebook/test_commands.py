@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from tinymagic.notebook.arguments import TBSQL_OPTIONS
+from tinymagic.notebook.cells.options import TBSQL_OPTIONS
 from tinymagic.notebook.completion import KINDS, offers
 from tinymagic.notebook.extension import Notebook
 from tinymagic.notebook.finding import find_command, help_wanted

@@ -104,7 +104,7 @@ def create(call: Call) -> None:
     if "publish" in options and not made.endpoint:
         made = pipes.publish(made.name)
     if made.endpoint:
-        say_how_to_call(call, made)
+        say_how_to_call(call.workspace, made)
 
 
 def _nodes(call: Call, name: str) -> tuple[list[dict[str, Any]], str | None]:

@@ -11,6 +11,7 @@ from tinymagic.notebook.display import visible
 
 if TYPE_CHECKING:
     from tinymagic.api.pipes import Pipe
+    from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.tinybird import Call
 
 
@@ -65,14 +66,14 @@ def publish(call: Call) -> None:
     with near_node(call, name, wanted):
         made = call.workspace.pipes.publish(name, node)
     print(f"Published {visible(name)}.")
-    say_how_to_call(call, made)
+    say_how_to_call(call.workspace, made)
 
 
-def say_how_to_call(call: Call, pipe: Pipe) -> None:
+def say_how_to_call(workspace: Workspace, pipe: Pipe) -> None:
     """Print the address, a call for the shell, and the one of here; the token is named and never written."""
     node = pipe.endpoint_node
     needed = {each.name: "..." for each in node.params if each.required and each.default is None} if node else {}
-    url = call.workspace.pipes.url(pipe.name, params=needed)
+    url = workspace.pipes.url(pipe.name, params=needed)
     print(f"URL:   {url}")
     print(f'Shell: curl -H "Authorization: Bearer $TB_TOKEN" {shlex.quote(url)}')
     given = "".join(f" --param {name}=..." for name in needed)

@@ -39,10 +39,8 @@ def rows_named(call: Call, given: str) -> Any:
     if given[:1] in ("{", "["):
         return _json(given)
     names = call.notebook.shell.user_ns
-    if given.startswith("$"):
-        return _checked(given[1:], variable(given, names))
-    if given.isidentifier() and given in names:
-        return _checked(given, names[given])
+    if given.startswith("$") or (given.isidentifier() and given in names):
+        return frame_named(call, given)
     if given.isidentifier():
         near = tuple(near_names(given, [each for each in names if not each.startswith("_")]))
         if near:
@@ -63,12 +61,13 @@ def unit_of(rows: Any) -> str:
 
 
 def frame_named(call: Call, name: str) -> Any:
-    """Return the rows of a variable.
+    """Return the rows of a variable; ``--no-index`` of the command leaves the index of a DataFrame out.
 
     Raises:
         CellProblem: there is none, or it holds no rows.
     """
-    return _checked(name.removeprefix("$"), variable(name, call.notebook.shell.user_ns))
+    found = _checked(name.removeprefix("$"), variable(name, call.notebook.shell.user_ns))
+    return found.reset_index(drop=True) if "no_index" in call.options and hasattr(found, "reset_index") else found
 
 
 def _checked(name: str, value: Any) -> Any:

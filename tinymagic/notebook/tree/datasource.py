@@ -19,6 +19,8 @@ _FORMAT = Option(
     ("csv", "ndjson", "parquet"),
 )
 
+_NO_INDEX = Option(("--no-index",), "of a DataFrame: leave a named index out, which else becomes columns")
+
 _AS_USER = Option(("--as-user",), "with your user token (of TB_USER_TOKEN, or asked for), where the service needs it")
 
 DATASOURCE = Noun(
@@ -44,6 +46,7 @@ DATASOURCE = Noun(
                 Option(("--from-df",), "take columns and rows from this DataFrame", "DF", "variable"),
                 Option(("--file",), "take columns and rows from a CSV, NDJSON or Parquet file", "FILE"),
                 _FORMAT,
+                _NO_INDEX,
                 *_ENGINE_OPTIONS,
                 Option(("--to",), "only write its datafile, into this project folder", "FOLDER"),
                 YES,
@@ -66,6 +69,7 @@ DATASOURCE = Noun(
                     ("events", "multipart", "job"),
                 ),
                 Option(("--batch",), "most rows of a request; default: what goes in", "N", "count"),
+                _NO_INDEX,
                 Option(("--no-wait",), "of a URL or --via job: start the job, and do not follow it"),
             ),
         ),
@@ -78,6 +82,7 @@ DATASOURCE = Noun(
                 Option(("--where",), "SQL that is true for the rows to be replaced", "CONDITION"),
                 Option(("--job",), "send it as an import job, for what is too large for one request"),
                 _FORMAT,
+                _NO_INDEX,
                 YES,
             ),
             "It says how many rows make room, and asks. Readers see no gap, and never a part of the new rows.",

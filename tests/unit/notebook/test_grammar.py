@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tinymagic.notebook.arguments import TBSQL_OPTIONS, parse_tbsql
+from tinymagic.notebook.cells.arguments import ChartArguments, LiveArguments, PersistArguments, PipeArguments
+from tinymagic.notebook.cells.grammar import parse_tbsql
+from tinymagic.notebook.cells.options import TBSQL_OPTIONS
 from tinymagic.notebook.options import Option, parse_command
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.words import words_of
@@ -119,6 +121,39 @@ class TestOptions:
             ("-p a=-1", {"params": (("a", "-1"),)}),
             ("""--params '{"a": {"b": [1, "x y"]}}'""", {"param_sets": ('{"a": {"b": [1, "x y"]}}',)}),
             ("--params $values", {"param_sets": ("$values",)}),
+            ("-t polars", {"type": "polars"}),
+            ("--type=dicts", {"type": "dicts"}),
+            ("--dtypes numpy", {"dtypes": "numpy"}),
+            ("-e", {"instead": "explain"}),
+            ("--explain", {"instead": "explain"}),
+            ("--dry-run", {"instead": "dry-run"}),
+            ("--fmt", {"instead": "fmt"}),
+            ("--pipeline top", {"pipeline": "top"}),
+            ("--pipe top", {"pipe": PipeArguments("top")}),
+            (
+                "--pipe top --node last --publish --to here",
+                {"pipe": PipeArguments("top", "last", publish=True, folder="here")},
+            ),
+            ("--plot line", {"chart": ChartArguments("line")}),
+            (
+                "--plot bar --x day --y a,b --color c",
+                {"chart": ChartArguments("bar", "day", ("a", "b"), "c")},
+            ),
+            ("--every 5s", {"live": LiveArguments(5.0)}),
+            (
+                "--every 500ms --for 2m --plot line",
+                {"live": LiveArguments(0.5, 120.0), "chart": ChartArguments("line")},
+            ),
+            ("--background", {"background": True}),
+            ("--cache 10m", {"cache_s": 600.0}),
+            ("--freeze", {"cache_s": float("inf")}),
+            ("--to-file out.parquet --yes", {"to_file": "out.parquet", "yes": True}),
+            ("--expect rows=10", {"expectations": ("rows=10",)}),
+            (
+                "--expect rows=10 cols=a,b value>=3 --limit 1",
+                {"expectations": ("rows=10", "cols=a,b", "value>=3"), "limit": 1},
+            ),
+            ("--expect rows=1 --expect 'value=a b'", {"expectations": ("rows=1", "value=a b")}),
         ],
     )
     def test_each(self, line, expected):
@@ -134,9 +169,27 @@ class TestOptions:
         ("line", "words", "near"),
         [
             ("--limt 3", "no option --limt", "--limit"),
-            ("--explain", "no option --explain", None),
-            ("-x", "no option -x", None),
-            ("--plot bar", "no option --plot", None),
+            ("--explane", "no option --explane", "--explain"),
+            ("-x", "no option -x", "--x"),
+            ("--plot pie", "line, bar, area, scatter or hist, not 'pie'", None),
+            ("--type panda", "pandas, polars, arrow or dicts, not 'panda'", "pandas"),
+            ("--dtypes exact --type polars", "--dtypes is for pandas", None),
+            ("--every soon", "a time such as 5s, 10m, 2h or 1d, not 'soon'", None),
+            ("--every 0s", "a time such as", None),
+            ("--for 2m", "only together with --every TIME", None),
+            ("--x day", "only together with --plot", None),
+            ("--publish", "only together with --pipe PIPE", None),
+            ("--to folder", "only together with --pipe PIPE", None),
+            ("--no-execute", "only together with --save NAME or --pipe PIPE", None),
+            ("--no-index", "only together with --persist DF or --persist-replace DF or --append DF", None),
+            ("--explain --dry-run", "contradict", None),
+            ("--explain --to-file a.csv", "contradict", None),
+            ("--background --every 1s", "contradict", None),
+            ("--background --plot line", "contradict", None),
+            ("--cache 1m --freeze", "contradict", None),
+            ("--freeze --to-file a.csv", "contradict", None),
+            ("--expect", "needs a value: --expect CHECKS", None),
+            ("--persist df", "write %tbsql --persist df on a line of its own", None),
             ("-5", "no option -5", None),
             ("--parms '{}'", "no option --parms", "--params"),
             ("--limit x", "whole number of rows, not 'x'", None),
@@ -164,6 +217,22 @@ class TestOptions:
         assert words in str(caught)
         assert near is None or near in caught.suggestions
         assert not caught.suggestions or near is not None
+
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            ("--persist df", PersistArguments("df", "create")),
+            ("--persist df --no-index", PersistArguments("df", "create", index=False)),
+            ("--persist-replace df", PersistArguments("df", "replace")),
+            ("--append df", PersistArguments("df", "append")),
+        ],
+    )
+    def test_persisting(self, line, expected):
+        assert parse_tbsql(line).persist == expected
+
+    def test_persisting_two_ways(self):
+        with pytest.raises(CellProblem, match="--persist and --append contradict each other"):
+            parse_tbsql("--persist df --append df")
 
     @pytest.mark.parametrize("line", ["--limt 3", "df --limt 3", "--show --limt=3"])
     def test_position_of_a_mistake(self, line):

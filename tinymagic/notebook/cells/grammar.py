@@ -8,15 +8,25 @@ in SQL. What the options are is data, see `TBSQL_OPTIONS`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.names import near_names
-from tinymagic.notebook.options import Option, OptionValues, is_variable, take_options
+from tinymagic.notebook.cells.arguments import (
+    ChartArguments,
+    LiveArguments,
+    PersistArguments,
+    PipeArguments,
+    TbsqlArguments,
+)
+from tinymagic.notebook.cells.options import TBSQL_OPTIONS
+from tinymagic.notebook.options import OptionValues, is_variable, take_options
 from tinymagic.notebook.problems import CellProblem
 from tinymagic.notebook.source import Source
 from tinymagic.notebook.words import skip_blanks
 from tinymagic.sqltext import is_template, meaningful, statement_kind, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Words with which SQL begins. Writes are among them: what the service says to them is clearer than our grammar.
 SQL_STARTS = frozenset(
@@ -25,73 +35,6 @@ SQL_STARTS = frozenset(
     SYSTEM SET USE GRANT REVOKE RENAME KILL CHECK ATTACH DETACH
     """.split()
 )
-
-#: The options of both spellings; `tinymagic.notebook.extension` repeats them in the magic's docstring.
-TBSQL_OPTIONS: tuple[Option, ...] = (
-    Option(("-o", "--out"), "store the DataFrame in this variable, and do not display it", "NAME", "variable"),
-    Option(("--show",), "display it although it is stored in a variable", excludes=("--quiet",)),
-    Option(("-q", "--quiet"), "display nothing; a semicolon at the end of the SQL does the same", excludes=("--show",)),
-    Option(("-p", "--param"), "a parameter; wins over the variable of that name", "NAME=VALUE", many=True),
-    Option(("--params",), "several parameters: a JSON object, or $name of a dictionary", "JSON", many=True),
-    Option(("--limit", "--max-results", "--rows-limit"), "at most so many rows; a cut result says so", "N", "count"),
-    Option(("--stats",), "show under the table what the query cost (the default)", excludes=("--no-stats",)),
-    Option(("--no-stats",), "show the table only", excludes=("--stats",)),
-    Option(("--show-sql",), "print the text that is sent, and the values sent beside it"),
-    Option(
-        ("--format",),
-        "how the rows travel; the DataFrame is the same",
-        "auto|parquet|json",
-        "choice",
-        ("auto", "parquet", "json"),
-    ),
-    Option(("--timeout",), "seconds to wait for the whole result", "S", "seconds"),
-    Option(("-f", "--file"), "read the SQL from a file", "FILE"),
-    Option(("--profile",), "use this saved login for this query", "NAME"),
-    Option(("-S", "--save"), "keep the SQL as a node that later cells and Pipes can read by this name", "NAME"),
-    Option(("-w", "--with"), "put these saved nodes in front, also when the SQL does not name them", "A,B"),
-    Option(("-N", "--no-execute"), "with --save: only keep it"),
-)
-
-
-@dataclass(frozen=True)
-class TbsqlArguments:
-    """What a ``%tbsql`` says.
-
-    Attributes:
-        source: the SQL and where it stands; its text is empty when `file` is given.
-        target: variable to store in, or ``None``.
-        show: whether a stored result is displayed too.
-        quiet: whether nothing is displayed.
-        params: (name, text) in order, from ``--param``.
-        param_sets: texts of ``--params``.
-        limit: rows, or ``None``.
-        stats: as asked for, or ``None``.
-        show_sql: whether the text sent is printed.
-        format: of the wire, or ``None``.
-        timeout_s: seconds, or ``None``.
-        file: path, or ``None``.
-        profile: saved login, or ``None``.
-        save: name of the node to keep it as, or ``None``.
-        with_nodes: names of saved nodes that come in front in any case.
-        execute: whether it is run.
-    """
-
-    source: Source
-    target: str | None = None
-    show: bool = False
-    quiet: bool = False
-    params: tuple[tuple[str, str], ...] = ()
-    param_sets: tuple[str, ...] = ()
-    limit: int | None = None
-    stats: bool | None = None
-    show_sql: bool = False
-    format: str | None = None
-    timeout_s: float | None = None
-    file: str | None = None
-    profile: str | None = None
-    save: str | None = None
-    with_nodes: tuple[str, ...] = ()
-    execute: bool = True
 
 
 def parse_tbsql(
@@ -127,8 +70,13 @@ def parse_tbsql(
     quiet = values.has("quiet") or _ends_in_semicolon(source.sql)
     if shown and values.has("quiet"):
         raise CellProblem("'=' before << displays the result and --quiet does not: take one of them away.")
-    if values.has("no_execute") and not values.has("save"):
-        raise CellProblem("--no-execute does nothing without --save NAME, which keeps the SQL for later.")
+    for option, partners in _NEEDS.items():
+        if values.has(option) and not any(values.has(partner) for partner in partners):
+            raise CellProblem(_needs_sentence(option, partners))
+    if values.get("dtypes") and values.get("type") not in (None, "pandas"):
+        raise CellProblem(
+            f"--dtypes is for pandas, and the result is to be {values.get('type')}: take one of them away."
+        )
     return TbsqlArguments(
         source=source,
         target=values.get("out"),
@@ -136,17 +84,95 @@ def parse_tbsql(
         quiet=quiet,
         params=tuple(_name_and_value(text) for text in values.all("param")),
         param_sets=tuple(values.all("params")),
+        type=values.get("type") or "pandas",
+        dtypes=values.get("dtypes"),
         limit=None if values.get("limit") is None else int(str(values.get("limit"))),
         stats=True if values.has("stats") else False if values.has("no_stats") else None,
+        instead=next((way for way in ("explain", "dry-run", "fmt") if values.has(way.replace("-", "_"))), None),
         show_sql=values.has("show_sql"),
         format=values.get("format"),
-        timeout_s=None if values.get("timeout") is None else float(str(values.get("timeout"))),
+        timeout_s=_seconds(values, "timeout"),
+        pipeline=values.get("pipeline"),
         file=values.get("file"),
         profile=values.get("profile"),
         save=values.get("save"),
-        with_nodes=tuple(name.strip() for name in (values.get("with") or "").split(",") if name.strip()),
+        with_nodes=_names(values.get("with")),
         execute=not values.has("no_execute"),
+        pipe=_pipe(values),
+        chart=_chart(values),
+        live=_live(values),
+        background=values.has("background"),
+        cache_s=float("inf") if values.has("freeze") else _seconds(values, "cache"),
+        to_file=values.get("to_file"),
+        yes=values.has("yes"),
+        expectations=tuple(values.all("expect")),
+        persist=_persist(values, source, is_line=cell is None),
     )
+
+
+#: Options that say nothing without one of others.
+_NEEDS = {
+    "no_execute": ("save", "pipe"),
+    "node": ("pipe",),
+    "publish": ("pipe",),
+    "to": ("pipe",),
+    "x": ("plot",),
+    "y": ("plot",),
+    "color": ("plot",),
+    "for": ("every",),
+    "no_index": ("persist", "persist_replace", "append"),
+}
+
+
+def _needs_sentence(option: str, partners: Sequence[str]) -> str:
+    spelled = {each.key: each for each in TBSQL_OPTIONS}
+    wanted = " or ".join(f"{spelled[each].names[-1]} {spelled[each].value}".strip() for each in partners)
+    return f"{spelled[option].names[-1]} says something only together with {wanted}."
+
+
+def _seconds(values: OptionValues, key: str) -> float | None:
+    text = values.get(key)
+    return None if text is None else float(text)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _pipe(values: OptionValues) -> PipeArguments | None:
+    name = values.get("pipe")
+    if name is None:
+        return None
+    return PipeArguments(name, values.get("node"), values.has("publish"), values.get("to"))
+
+
+def _chart(values: OptionValues) -> ChartArguments | None:
+    mark = values.get("plot")
+    return None if mark is None else ChartArguments(mark, values.get("x"), _names(values.get("y")), values.get("color"))
+
+
+def _live(values: OptionValues) -> LiveArguments | None:
+    every_s = _seconds(values, "every")
+    return None if every_s is None else LiveArguments(every_s, _seconds(values, "for"))
+
+
+#: Option -> what happens to the Data Source.
+_PERSISTING = {"persist": "create", "persist_replace": "replace", "append": "append"}
+
+
+def _persist(values: OptionValues, source: Source, *, is_line: bool) -> PersistArguments | None:
+    given = [key for key in _PERSISTING if values.has(key)]
+    if not given:
+        return None
+    spelled = f"--{given[0].replace('_', '-')}"
+    if len(given) > 1:
+        raise CellProblem(f"{spelled} and --{given[1].replace('_', '-')} contradict each other.")
+    variable = str(values.get(given[0]))
+    if not is_line or source.sql.strip():
+        raise CellProblem(
+            f"{spelled} sends rows and runs no SQL: write %tbsql {spelled} {variable} on a line of its own."
+        )
+    return PersistArguments(variable, _PERSISTING[given[0]], index=not values.has("no_index"))
 
 
 def _name_and_value(text: str) -> tuple[str, str]:
