@@ -17,8 +17,6 @@ from traitlets.config import Configurable
 from tinymagic.notebook.tab import TabKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tinymagic.notebook.cells.comparison import Runs
     from tinymagic.notebook.display import Presenter
     from tinymagic.notebook.nodes import NodeStore
@@ -51,7 +49,6 @@ class Notebook:
     Attributes:
         shell: the same.
         options: what ``%config TinyMagic`` shows.
-        last_facts: about the last result: what was sent, what came back; ``None`` before there was one.
         tab_key: completion of lines of ``%tinybird``.
     """
 
@@ -63,7 +60,6 @@ class Notebook:
         self._nodes: NodeStore | None = None
         self._names: SchemaCache | None = None
         self._runs: Runs | None = None
-        self.last_facts: Mapping[str, Any] | None = None
         self.tab_key = TabKey(self)
         self.options.observe(self._on_connection_change, ["host", "region", "profile"])
 

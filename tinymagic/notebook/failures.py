@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import sys
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.errors import QueryError, TinybirdError
 from tinymagic.names import near_names
@@ -20,7 +21,7 @@ from tinymagic.notebook.problems import CellProblem
 from tinymagic.sqltext import meaningful, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tinymagic.api.http.answers import Answer
     from tinymagic.api.workspace import Workspace
@@ -92,7 +93,11 @@ class Failure:
         return cls(type(error).__name__, str(error), getattr(error, "answer", None), getattr(error, "request_id", None))
 
 
-_last: list[Failure] = []
+#: What happened last: a failure, or the facts about a result.
+_last: list[Failure | Mapping[str, Any]] = []
+
+#: The error of a cell that Python knew when the last result came.
+_known: list[BaseException | None] = []
 
 
 def _keep(error: Exception) -> None:
@@ -101,9 +106,23 @@ def _keep(error: Exception) -> None:
         _last[:] = [Failure.of(error)]
 
 
-def last_failure() -> Failure | None:
-    """Return the last failure of a magic in this process, or ``None``."""
-    return _last[0] if _last else None
+def note_result(facts: Mapping[str, Any]) -> None:
+    """Keep the facts about a result (``attrs["tinybird"]``): what happened last is no failure any more."""
+    _last[:] = [facts]
+    _known[:] = [getattr(sys, "last_value", None)]
+
+
+def last_event() -> Failure | Mapping[str, Any] | None:
+    """Return the last failure in this process, or the facts about a result that came later; ``None`` for neither.
+
+    A failure is that of a magic, or of a call of the client in a cell, which IPython notes.
+    """
+    last = _last[0] if _last else None
+    error = getattr(sys, "last_value", None)
+    known = isinstance(last, dict) and bool(_known) and error is _known[0]
+    if isinstance(error, TinybirdError) and not isinstance(error, CellProblem) and not known:
+        return Failure.of(error)
+    return last
 
 
 def _place_in_line(error: Exception, line: Source | None) -> Place | None:

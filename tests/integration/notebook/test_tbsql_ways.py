@@ -338,3 +338,24 @@ class TestPersist:
         ran = connected.run(f"%tbsql {line}")
         assert isinstance(ran.error, CellProblem)
         assert words in str(ran.error)
+
+
+class TestWhy:
+    def test_of_the_last_result(self, connected):
+        connected.ok("n = 5")
+        connected.ok("%%tbsql\nSELECT {{ n }} AS wanted")
+        printed = connected.ok("%tinybird why").printed
+        assert "Nothing has failed since the last result: 1 row" in printed
+        assert "wanted  Int64" in printed
+        assert "tm_n = '5'" in printed
+        assert "FORMAT" in printed
+
+    def test_a_failure_that_came_later(self, connected):
+        connected.ok("%tbsql SELECT 1")
+        connected.run("%tbsql SELECT nope_column")
+        assert "nope_column" in connected.ok("%tinybird why").printed
+
+    def test_a_result_that_came_later(self, connected):
+        connected.run("%tbsql SELECT nope_column")
+        connected.ok("%tbsql SELECT 1 AS seen_after")
+        assert "seen_after" in connected.ok("%tinybird why").printed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook.cells.table import footer_of, rows_of
 from tinymagic.notebook.display import count_of, human_seconds
+from tinymagic.notebook.failures import note_result
 from tinymagic.notebook.interrupting import interruptible
 from tinymagic.notebook.problems import CellProblem
 
@@ -65,7 +66,7 @@ def _turn(
     notebook: Notebook, cell: PreparedCell, picture: _Picture, before: Rows | None, cancellation: Cancellation
 ) -> Rows:
     rows = rows_of(cell, cancellation)
-    notebook.last_facts = rows.facts
+    note_result(rows.facts)
     if cell.arguments.target is not None:
         notebook.shell.user_ns[cell.arguments.target] = rows.value
     picture.draw(rows, None if before is None else change(before, rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook.display import footer_text
+from tinymagic.notebook.failures import note_result
 from tinymagic.notebook.interrupting import interruptible
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def hand_over(notebook: Notebook, cell: PreparedCell, rows: Rows, *, is_cell: bo
         ExpectationFailed: the rows are not as ``--expect`` says; they are stored and displayed all the same.
     """
     arguments, value = cell.arguments, rows.value
-    notebook.last_facts = rows.facts
+    note_result(rows.facts)
     compared = notebook.runs.compared(notebook.shell, cell.source.sql, rows.facts)
     footer = footer_of(notebook, arguments, rows.facts, compared)
     presenter = notebook.presenter

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.errors import BadRequest, Forbidden, NotFound, TinybirdError
-from tinymagic.notebook.display import count_of, human_bytes, human_seconds, visible
-from tinymagic.notebook.failures import Failure, last_failure
+from tinymagic.notebook.display import count_of, footer_text, human_bytes, human_seconds, visible
+from tinymagic.notebook.failures import Failure, last_event
 from tinymagic.notebook.problems import CellProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from tinymagic.api.workspace import Workspace
@@ -80,10 +81,13 @@ _DULL_HEADERS = ("connection", "content-length", "keep-alive", "vary", "transfer
 
 
 def why(call: Call) -> None:
-    """Print the last failure with the service's reply, word for word but for tokens."""
-    failure = _of_python() or last_failure()
+    """Print the last failure with the service's reply, word for word but for tokens; or how the last result came."""
+    failure = last_event()
     if failure is None:
-        print("Nothing has failed in this session.")
+        print("Nothing has failed in this session, and there is no result yet.")
+        return
+    if not isinstance(failure, Failure):
+        print(_hidden(call, _origin(failure)))
         return
     print(visible(f"{failure.kind}: {_hidden(call, failure.text)}"))
     answer = failure.answer
@@ -98,12 +102,20 @@ def why(call: Call) -> None:
     print(visible(_hidden(call, _indented(answer.body))) or "(no body)")
 
 
-def _of_python() -> Failure | None:
-    """Return the failure of a client call in a cell; IPython notes the error of a cell there, also ours."""
-    error = getattr(sys, "last_value", None)
-    if not isinstance(error, TinybirdError) or isinstance(error, ValueError):
-        return None
-    return Failure.of(error)
+def _origin(facts: Mapping[str, Any]) -> str:
+    """Say in lines where a result comes from."""
+    wire = f"{facts['format']}, {human_bytes(facts['bytes_received'])}" if facts.get("bytes_received") else ""
+    columns = "\n".join(f"  {name}  {kind}" for name, kind in facts["columns"])
+    parameters = "\n".join(f"  {name} = {value!r}" for name, value in facts["parameters"].items())
+    lines = [
+        f"Nothing has failed since the last result: {footer_text(facts)}",
+        f"From {facts['host']}" + (f", {wire} on the wire" if wire else ""),
+        f"Request id: {facts['request_id']}" if facts.get("request_id") else "",
+        f"Columns:\n{columns}",
+        f"Parameters:\n{parameters}" if parameters else "",
+        f"Sent:\n{facts['sql']}",
+    ]
+    return visible("\n".join(line for line in lines if line))
 
 
 def _hidden(call: Call, text: str) -> str:
