@@ -57,6 +57,27 @@ def footer_text(facts: Mapping[str, Any]) -> str:
     return "\n".join([", ".join(parts), *(visible(str(notice)) for notice in facts.get("notices") or ())])
 
 
+def left_out(result: Any) -> str | None:
+    """Say which rows and columns of a DataFrame its table leaves out, as pandas' own options have it; else ``None``.
+
+    Args:
+        result: of any kind; those of other libraries say it themselves.
+    """
+    if not hasattr(result, "iloc"):
+        return None
+    from pandas import get_option
+
+    rows, columns = result.shape
+    most_rows, most_columns = get_option("display.max_rows"), get_option("display.max_columns")
+    parts = []
+    if most_rows and rows > most_rows:
+        shown = min(get_option("display.min_rows") or most_rows, most_rows)
+        parts.append(f"the first and last {max(shown // 2, 1)} of {count_of(rows, 'row')}")
+    if most_columns and columns > most_columns:
+        parts.append(f"the first and last {max(most_columns // 2, 1)} of {count_of(columns, 'column')}")
+    return f"Shown are {' and '.join(parts)}; the result has all of them." if parts else None
+
+
 def count_of(number: int, what: str) -> str:
     """Return a number with its noun.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from tinymagic.errors import QueryError, TinybirdError
@@ -9,6 +10,7 @@ from tinymagic.notebook.display import (
     footer_text,
     human_bytes,
     human_seconds,
+    left_out,
     visible,
     with_footer_html,
     with_footer_text,
@@ -194,3 +196,23 @@ class TestCard:
         assert meant("table", "flihgts") == ("flights",)
         assert meant("column", "dep_dely") == ("dep_delay",)
         assert meant("function", "conut") == ()
+
+
+class TestLeftOut:
+    def test_small_tables_say_nothing(self):
+        assert left_out(pd.DataFrame({"a": range(60)})) is None
+
+    def test_rows_and_columns(self):
+        wide = pd.DataFrame({f"c{place}": range(1_000) for place in range(30)})
+        with pd.option_context("display.max_columns", 20):
+            assert left_out(wide) == (
+                "Shown are the first and last 5 of 1,000 rows and the first and last 10 of 30 columns; the result has "
+                "all of them."
+            )
+
+    def test_everything_is_shown_when_pandas_is_told_to(self):
+        with pd.option_context("display.max_rows", None):
+            assert left_out(pd.DataFrame({"a": range(1_000)})) is None
+
+    def test_other_results(self):
+        assert left_out([{"a": 1}] * 1_000) is None

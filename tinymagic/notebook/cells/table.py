@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.notebook.display import footer_text
+from tinymagic.notebook.display import footer_text, left_out
 from tinymagic.notebook.failures import note_result
 from tinymagic.notebook.interrupting import interruptible
 
@@ -62,6 +62,7 @@ def hand_over(notebook: Notebook, cell: PreparedCell, rows: Rows, *, is_cell: bo
     note_result(rows.facts)
     compared = notebook.runs.compared(notebook.shell, cell.source.sql, rows.facts)
     footer = footer_of(notebook, arguments, rows.facts, compared)
+    under = "\n".join(line for line in (footer, left_out(value)) if line) or None
     presenter = notebook.presenter
     if arguments.chart is not None:
         from tinymagic.notebook.cells.charts import draw
@@ -69,30 +70,30 @@ def hand_over(notebook: Notebook, cell: PreparedCell, rows: Rows, *, is_cell: bo
         draw(notebook, arguments.chart, rows, footer)
         if arguments.target is None and not arguments.show:
             presenter.keep(value)
-            return _checked(cell, rows, presenter.expect(value, footer, hidden=True))
+            return _checked(cell, rows, presenter.expect(value, under, hidden=True))
     if arguments.target is not None:
         notebook.shell.user_ns[arguments.target] = value
         if arguments.quiet or not arguments.show:
             if arguments.stats and not arguments.quiet:
                 print(footer)
             return _checked(cell, rows, None)
-        return _checked(cell, rows, presenter.expect(value, footer))
+        return _checked(cell, rows, presenter.expect(value, under))
     if arguments.quiet and is_cell:
         presenter.keep(value)
         return _checked(cell, rows, None)
     if arguments.quiet:
         # It may be assigned. When it is not, IPython's display is told that there is nothing to show.
-        return _checked(cell, rows, presenter.expect(value, footer, hidden=True))
+        return _checked(cell, rows, presenter.expect(value, under, hidden=True))
     if arguments.show:
-        presenter.show(value, footer)
-        return _checked(cell, rows, presenter.expect(value, footer, hidden=True))
+        presenter.show(value, under)
+        return _checked(cell, rows, presenter.expect(value, under, hidden=True))
     if arguments.expectations:
         # An expectation that fails ends the cell, whose value is then not displayed.
-        presenter.show(value, footer)
+        presenter.show(value, under)
         _checked(cell, rows, value)
         presenter.keep(value)
-        return presenter.expect(value, footer, hidden=True)
-    return presenter.expect(value, footer)
+        return presenter.expect(value, under, hidden=True)
+    return presenter.expect(value, under)
 
 
 def _checked(cell: PreparedCell, rows: Rows, value: Any) -> Any:
