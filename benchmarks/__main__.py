@@ -7,10 +7,17 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import endpoints, events, load_cost, queries
+from benchmarks import endpoints, events, growth, load_cost, memory, queries
 
 #: Group -> what measures it.
-GROUPS = {"load": load_cost.run, "queries": queries.run, "events": events.run, "endpoints": endpoints.run}
+GROUPS = {
+    "load": load_cost.run,
+    "queries": queries.run,
+    "events": events.run,
+    "memory": memory.run,
+    "growth": growth.run,
+    "endpoints": endpoints.run,
+}
 
 HEAD = """# Measured
 

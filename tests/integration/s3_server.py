@@ -1,4 +1,4 @@
-"""An S3 server on loopback for tests of sinks."""
+"""An S3 server on loopback for tests of sinks and connectors."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ class Bucket:
             region_name="us-east-1",
         )
         self._client.create_bucket(Bucket=self.name)
+
+    def write(self, key: str, body: bytes | str) -> None:
+        """Put an object, in the place of one with this key."""
+        self._client.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+        self._client.delete_object(Bucket=self.name, Key=key)
 
     def names(self) -> list[str]:
         """Names of the objects, sorted."""

@@ -6,7 +6,9 @@ or the like; nor does looking at what it returned.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 import traceback
 import types
 
@@ -16,6 +18,7 @@ from tests.replay.conftest import around
 from tests.replay.operations import FURTHER, OPERATIONS, operation_of
 from tests.replay.shapes import shapes_of
 from tinymagic.api.errors import TinybirdError
+from tinymagic.api.http.redaction import HIDDEN
 
 CASES = {**{each.name: each for each in OPERATIONS if each.call is not None}, **FURTHER}
 
@@ -92,6 +95,26 @@ def test_the_usual_reply_is_understood(replay, replayed, name):
     look_at(operation.call(replayed))
     asked = [each.line for each in replay.seen]
     assert operation.name in [found.name for line in asked if (found := operation_of(line))], asked
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_result_can_be_copied_and_pickled(replay, replayed, name):
+    """All but what holds a token: that is copied, and never written into a file."""
+    operation = CASES[name]
+    replay.answer_for = around(operation)
+    result = operation.call(replayed)
+    if isinstance(result, types.GeneratorType):
+        result = list(result)
+    assert copy.deepcopy(result) is not None or result is None
+    assert repr(copy.deepcopy(result)) == repr(result)
+    if HIDDEN in repr(result):
+        with pytest.raises(TypeError, match="not to be pickled"):
+            pickle.dumps(result)
+        return
+    again = pickle.loads(pickle.dumps(result))
+    assert repr(again) == repr(result)
+    if dataclasses.is_dataclass(result):
+        assert again == result
 
 
 #: What a call makes of a status by itself: a token that may only append may not look at what it appends to.

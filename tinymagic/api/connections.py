@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tinymagic.api.errors import InvalidInput, TinybirdError
 from tinymagic.api.http.redaction import HIDDEN, Secret
 from tinymagic.api.reading import frozen, mapping, mappings, moment, names, text
-from tinymagic.api.refusals import Datafile
+from tinymagic.api.refusals import Datafile, datafile_for
 from tinymagic.api.resource import Resource, path
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Connection:
         name: by which sinks and Data Sources name it.
         service: ``s3``, ``s3_iamrole``, ``gcs_hmac``, ``kafka`` ...
         settings: that may be shown; values that may be secrets are hidden.
-        datasources: names of the Data Sources that it feeds.
-        sinks: names of the Pipes whose sink uses it.
+        datasources: names of the Data Sources that it feeds; ``None`` when the service does not tell.
+        sinks: names of the Pipes whose sink uses it; ``None`` likewise.
         created_at: UTC.
         updated_at: UTC.
         raw: all that the service said; values that may be secrets are hidden.
@@ -58,8 +58,8 @@ class Connection:
     name: str
     service: str
     settings: Mapping[str, Any]
-    datasources: tuple[str, ...]
-    sinks: tuple[str, ...]
+    datasources: tuple[str, ...] | None
+    sinks: tuple[str, ...] | None
     created_at: datetime | None
     updated_at: datetime | None
     raw: Mapping[str, Any] = field(repr=False)
@@ -74,12 +74,17 @@ class Connection:
             name=text(found.get("name")),
             service=text(found.get("service")),
             settings=frozen(mapping(shown.get("settings"))),
-            datasources=names(found.get("linkers")),
-            sinks=names(found.get("sinks")),
+            datasources=_told(found.get("linkers")),
+            sinks=_told(found.get("sinks")),
             created_at=moment(found.get("created_at")),
             updated_at=moment(found.get("updated_at")),
             raw=frozen(shown),
         )
+
+
+def _told(value: Any) -> tuple[str, ...] | None:
+    """Return the names of a list; that there is none does not mean that nothing uses the connection."""
+    return names(value) if isinstance(value, list) else None
 
 
 def _hidden(value: Any, name: str = "") -> Any:
@@ -198,7 +203,7 @@ def _texts(settings: Mapping[str, str] | None) -> dict[str, str]:
     return {str(name): str(value) for name, value in (settings or {}).items() if value is not None}
 
 
-def _datafile(name: str, service: str, settings: Mapping[str, str]) -> Datafile:
+def _datafile(name: str, service: str, settings: Mapping[str, str]) -> Datafile | None:
     """Return the file for a connection; its secrets are named there, and belong into the Workspace's variables."""
     from tinymagic.datafiles import connection_text
 
@@ -206,4 +211,4 @@ def _datafile(name: str, service: str, settings: Mapping[str, str]) -> Datafile:
         key: f'{{{{ tb_secret("{name}_{key}") }}}}' if is_secret(key) else value
         for key, value in _texts(settings).items()
     }
-    return Datafile(f"connections/{name}.connection", connection_text(name, service, shown))
+    return datafile_for("connection", name, connection_text(name, service, shown))

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tinymagic.api.errors import TinybirdError
-from tinymagic.api.refusals import Datafile
+from tinymagic.api.refusals import Datafile, datafile_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def new_datasource(name: str, fields: Mapping[str, str | None]) -> Datafile:
+def new_datasource(name: str, fields: Mapping[str, str | None]) -> Datafile | None:
     """Return the file for a new Data Source.
 
     Args:
@@ -29,7 +29,7 @@ def new_datasource(name: str, fields: Mapping[str, str | None]) -> Datafile:
         engine=engine,
         indexes=fields.get("indexes"),
     )
-    return Datafile(_place(name), made)
+    return datafile_for("Data Source", name, made)
 
 
 def altered_datasource(name: str, read: Callable[[], str], fields: Mapping[str, str | None]) -> Datafile | None:
@@ -61,8 +61,4 @@ def altered_datasource(name: str, read: Callable[[], str], fields: Mapping[str, 
         indexes=file.indexes if indexes is None else "" if indexes == "0" else indexes,
         engine=engine,
     )
-    return Datafile(_place(name), print_datasource(changed))
-
-
-def _place(name: str) -> str:
-    return f"datasources/{name}.datasource"
+    return datafile_for("Data Source", name, print_datasource(changed))

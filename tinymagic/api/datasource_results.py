@@ -6,11 +6,15 @@ stays in ``raw``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from tinymagic.api.reading import count, frozen, mapping, mappings, names, text
+
+#: The first step of a jsonpath: ``.name`` or ``['name']``.
+_FIRST_KEY_RE = re.compile(r"""\.([^.\[\]]+)|\['([^']*)'\]|\["([^"]*)"\]""")
 
 Mode: TypeAlias = Literal["create", "append", "replace"]
 
@@ -34,6 +38,22 @@ class Column:
     default: str | None = None
     jsonpath: str | None = None
     codec: str | None = None
+
+    @property
+    def source_key(self) -> str:
+        """The key of a row, or the column of a table, that fills it: where its jsonpath begins, else its own name.
+
+        ``""`` for the path of the whole row.
+
+        Example:
+            >>> Column("user_id", "String", jsonpath="$.user.id").source_key
+            'user'
+        """
+        if self.jsonpath is None:
+            return self.name
+        path = self.jsonpath.removeprefix("json:").removeprefix("$")
+        found = _FIRST_KEY_RE.match(path)
+        return next(filter(None, found.groups()), "") if found else ""
 
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> Column:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, overload
 from urllib.parse import urlencode
 
-from tinymagic.api.described_frames import OUTPUT_SETTINGS, check_frame_options, decoded_reply, described_frame
+from tinymagic.api.described_frames import (
+    OUTPUT_SETTINGS,
+    check_frame_options,
+    checked_result,
+    decoded_reply,
+    described_rows,
+)
 from tinymagic.api.endpoint_failures import sql_failure_of
 from tinymagic.api.endpoint_frames import composed
 from tinymagic.api.errors import InvalidInput, QueryError
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+    from typing_extensions import Unpack
 
     from tinymagic.api.errors import TinybirdError
     from tinymagic.api.http.cancelling import Cancellation
@@ -29,10 +36,22 @@ if TYPE_CHECKING:
     from tinymagic.api.http.request import Request
     from tinymagic.api.progress import OnProgress
     from tinymagic.api.query import FormatChoice
+    from tinymagic.frames.results import Dtypes, Result, ResultType
 
 #: Extensions of an endpoint's URL (``pipes.md`` section 6.2).
 EndpointFormat: TypeAlias = Literal["json", "csv", "csvwithnames", "ndjson", "parquet", "prometheus"]
 ENDPOINT_FORMATS: tuple[str, ...] = ("json", "csv", "csvwithnames", "ndjson", "parquet", "prometheus")
+
+
+class RowsOptions(TypedDict, total=False):
+    """What `Endpoints.data` may be given, beside ``q`` and the type of its result."""
+
+    params: Mapping[str, object] | None
+    format: FormatChoice
+    limit: int | None
+    timeout_s: float | None
+    cancellation: Cancellation | None
+    dtypes: Dtypes
 
 
 class Endpoints(Resource):
@@ -78,6 +97,14 @@ class Endpoints(Resource):
         reply = self._call(pipe, checked, sent, q, timeout_s=timeout_s, cancellation=cancellation)
         return EndpointReply.of(reply)
 
+    @overload
+    def data(
+        self, pipe: str, *, q: str | None = ..., type: Literal["pandas"] = ..., **options: Unpack[RowsOptions]
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def data(self, pipe: str, *, q: str | None = ..., type: ResultType, **options: Unpack[RowsOptions]) -> Any: ...
+
     def data(
         self,
         pipe: str,
@@ -88,7 +115,9 @@ class Endpoints(Resource):
         limit: int | None = None,
         timeout_s: float | None = None,
         cancellation: Cancellation | None = None,
-    ) -> pd.DataFrame:
+        type: ResultType = "pandas",  # noqa: A002 - as in Workspace.sql
+        dtypes: Dtypes = "exact",
+    ) -> Any:
         """Call an endpoint and return its rows as a DataFrame with exact dtypes.
 
         Args:
@@ -100,23 +129,27 @@ class Endpoints(Resource):
             limit: keep at most so many rows.
             timeout_s: seconds for the whole reply; ``None``: the Workspace's.
             cancellation: ends the call from another thread.
+            type: what the rows become, as in `Workspace.sql`.
+            dtypes: of a DataFrame of pandas, likewise.
 
         Returns:
-            The frame; ``attrs["tinybird"]`` is as `Workspace.sql` gives it, and has the name of the Pipe as ``pipe``.
+            The frame, or what *type* names;
+            ``attrs["tinybird"]`` is as `Workspace.sql` gives it, and has the name of the Pipe as ``pipe``.
 
         Raises:
             TinybirdError: as for `call`.
         """
         check_frame_options(format, limit)
+        result = checked_result(type, dtypes)
         options: dict[str, Any] = {"timeout_s": timeout_s, "cancellation": cancellation}
         if format == "parquet":
             try:
-                return self._parquet_frame(pipe, params, q, limit, options)
+                return self._parquet_value(pipe, params, q, limit, result, options)
             except QueryError as error:
                 # A type that Parquet has no form for fails only here; any other error comes again.
                 if error.status != 400:
                     raise
-        return self._json_frame(pipe, params, q, limit, options)
+        return self._json_value(pipe, params, q, limit, result, options)
 
     def stream_to(
         self,
@@ -221,41 +254,43 @@ class Endpoints(Resource):
 
     # How a call travels
 
-    def _json_frame(
+    def _json_value(
         self,
         pipe: str,
         params: Mapping[str, object] | None,
         q: str | None,
         limit: int | None,
+        result: Result,
         options: dict[str, Any],
         *,
         only_types: bool = False,
-    ) -> pd.DataFrame:
+    ) -> Any:
         from tinymagic.frames.decode import decode_json
 
         asked_q = composed(q, limit=limit, only_types=only_types)
         reply = self._call(pipe, "json", {**_asked(params, asked_q), **OUTPUT_SETTINGS["JSONCompact"]}, q, **options)
-        found = decoded_reply(reply, lambda: decode_json(reply.body), self._transport.redact)
-        return described_frame(found, reply, self._origin(pipe, params, asked_q, "JSON"), limit=limit)
+        found = decoded_reply(reply, lambda: decode_json(reply.body, result), self._transport.redact)
+        return described_rows(found, reply, self._origin(pipe, params, asked_q, "JSON"), limit=limit).value
 
-    def _parquet_frame(
+    def _parquet_value(
         self,
         pipe: str,
         params: Mapping[str, object] | None,
         q: str | None,
         limit: int | None,
+        result: Result,
         options: dict[str, Any],
-    ) -> pd.DataFrame:
+    ) -> Any:
         from tinymagic.frames.decode import decode_parquet
 
         asked_q = composed(q, limit=limit, wire_format="Parquet")
         reply = self._call(pipe, "parquet", {**_asked(params, asked_q), **OUTPUT_SETTINGS["Parquet"]}, q, **options)
         redact = self._transport.redact
-        found = decoded_reply(reply, lambda: decode_parquet(reply.body, types_column=TYPES_COLUMN), redact)
+        found = decoded_reply(reply, lambda: decode_parquet(reply.body, result, types_column=TYPES_COLUMN), redact)
         if found is None:
             # Without a row nothing tells the types: the same call for no rows, in JSON, does.
-            return self._json_frame(pipe, params, q, limit, options, only_types=True)
-        return described_frame(found, reply, self._origin(pipe, params, asked_q, "Parquet"), limit=limit)
+            return self._json_value(pipe, params, q, limit, result, options, only_types=True)
+        return described_rows(found, reply, self._origin(pipe, params, asked_q, "Parquet"), limit=limit).value
 
     def _origin(
         self, pipe: str, params: Mapping[str, object] | None, q: str | None, wire_format: str

@@ -13,7 +13,7 @@ import json
 import math
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import InvalidInput
@@ -59,7 +59,7 @@ def sign_jwt(
     name: str,
     scopes: Iterable[str | Scope | Mapping[str, Any]] | str,
     expires_at: datetime | float | None = None,
-    lifetime: float | None = None,
+    lifetime: timedelta | float | None = None,
     rps: float | None = None,
 ) -> Jwt:
     """Make a JWT with the claims ``workspace_id``, ``name``, ``exp``, ``scopes`` and, with *rps*, ``limits``.
@@ -70,7 +70,7 @@ def sign_jwt(
         name: label, need not be unique.
         scopes: what it may do, for instance ``["PIPES:READ:top"]``; a `Scope` may have ``fixed_params``.
         expires_at: when it ends: a point in time (without a zone: UTC), or Unix seconds.
-        lifetime: seconds from now, instead of *expires_at*.
+        lifetime: from now: seconds or a `datetime.timedelta`, instead of *expires_at*.
         rps: requests a second that are allowed.
 
     Raises:
@@ -113,7 +113,7 @@ def check_jwt(name: str, rps: float | None) -> None:
         raise InvalidInput("The requests a second that a JWT is allowed are a number over 0.")
 
 
-def ends_at(expires_at: datetime | float | None, lifetime: float | None) -> int:
+def ends_at(expires_at: datetime | float | None, lifetime: timedelta | float | None) -> int:
     """Return in Unix seconds when a JWT ends.
 
     Raises:
@@ -123,7 +123,9 @@ def ends_at(expires_at: datetime | float | None, lifetime: float | None) -> int:
         raise InvalidInput("A JWT must end: give expires_at (a point in time) or lifetime (seconds), one of them.")
     now = time.time()
     try:
-        if lifetime is not None:
+        if isinstance(lifetime, timedelta):
+            end = now + lifetime.total_seconds()
+        elif lifetime is not None:
             end = now + float(lifetime)
         elif isinstance(expires_at, datetime):
             aware = expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=timezone.utc)
@@ -132,7 +134,7 @@ def ends_at(expires_at: datetime | float | None, lifetime: float | None) -> int:
             end = float(expires_at)  # type: ignore[arg-type] # it is not None: see above
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(
-            "expires_at is a point in time or Unix seconds, lifetime a number of seconds; this is neither."
+            "expires_at is a point in time or Unix seconds, lifetime seconds or a timedelta; this is neither."
         ) from None
     if not math.isfinite(end) or end > _LAST_S:
         raise InvalidInput("That is no time at which a JWT can end.")

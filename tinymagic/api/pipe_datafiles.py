@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tinymagic.api.errors import TinybirdError
-from tinymagic.api.refusals import Datafile
+from tinymagic.api.refusals import Datafile, datafile_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from tinymagic.datafiles import NodeText, PipeText
 
 
-def new_pipe_datafile(name: str, nodes: Sequence[Mapping[str, object]], *, description: str | None = None) -> Datafile:
+def new_pipe_datafile(
+    name: str, nodes: Sequence[Mapping[str, object]], *, description: str | None = None
+) -> Datafile | None:
     """Return the file for a new Pipe.
 
     Args:
@@ -35,20 +37,26 @@ def new_pipe_datafile(name: str, nodes: Sequence[Mapping[str, object]], *, descr
         )
         for place, node in enumerate(nodes)
     ]
-    return Datafile(_file(name, texts), pipe_text(name, texts, description=description))
+    return datafile_for("Pipe", name, pipe_text(name, texts, description=description), texts)
 
 
 _OWN_KEYS = ("name", "sql", "description", "type", "params", "tags")
 
 
 def changed_pipe_datafile(
-    get: Callable[[], Pipe], change: Callable[[list[NodeText]], list[NodeText]]
+    get: Callable[[], Pipe],
+    change: Callable[[list[NodeText]], list[NodeText]],
+    *,
+    name: str | None = None,
+    description: str | None = None,
 ) -> Callable[[], Datafile | None]:
     """Return what makes the file of a Pipe that is there, with other nodes; it gives ``None`` when that fails.
 
     Args:
         get: reads the Pipe; called only when the service has refused the change.
         change: gets the nodes as they are, returns them as they shall be.
+        name: another name for the Pipe; a file has it outside of its text.
+        description: another description for it.
     """
 
     def made() -> Datafile | None:
@@ -61,7 +69,9 @@ def changed_pipe_datafile(
             # Nothing to say about the file is better than an error about it in the place of the refusal.
             return None
         after = replace(before, nodes=tuple(change(list(before.nodes))))
-        return Datafile(_file(pipe.name, after.nodes), print_pipe(after))
+        if description is not None:
+            after = replace(after, description=description)
+        return datafile_for("Pipe", name or pipe.name, print_pipe(after), after.nodes)
 
     return made
 
@@ -146,9 +156,3 @@ def with_output(
 
 def _given(settings: Mapping[str, object]) -> dict[str, str]:
     return {key.lower(): str(value) for key, value in settings.items() if value is not None and value != ""}
-
-
-def _file(name: str, nodes: Sequence[NodeText]) -> str:
-    from tinymagic.datafiles.places import pipe_folder
-
-    return f"{pipe_folder(nodes)}/{name}.pipe"

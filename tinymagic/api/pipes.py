@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.endpoints import Endpoints
 from tinymagic.api.errors import InvalidInput, NotFound
-from tinymagic.api.pipe_datafiles import new_pipe_datafile
+from tinymagic.api.pipe_datafiles import changed_pipe_datafile, new_pipe_datafile
 from tinymagic.api.pipe_nodes import PipeNodes, check_name, check_sql
 from tinymagic.api.pipe_results import Explanation, MaterializationAdvice, Node, Pipe
 from tinymagic.api.raw_results import EndpointReply
@@ -159,6 +159,9 @@ class Pipes(PipeNodes, Endpoints):
                 form={"name": name, "description": description},
                 # Renamed, it is not there under the old name: a second attempt would find nothing.
                 effect="idempotent" if name is None else "write",
+                datafile=changed_pipe_datafile(
+                    lambda: self.get(pipe), lambda nodes: nodes, name=name, description=description
+                ),
             )
         )
 

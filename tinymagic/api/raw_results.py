@@ -1,9 +1,9 @@
-"""Replies that are handed on as they came: of the Query API and of endpoints. Pure."""
+"""What queries and endpoints give: replies as they came, and rows with the facts about them. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.http.reply_statistics import statistics_of
 
@@ -13,6 +13,35 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from tinymagic.api.http.replies import Reply
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a query or an endpoint gave.
+
+    Attributes:
+        value: a DataFrame of pandas or polars, a ``pyarrow.Table``, or a list of dictionaries.
+        facts: where it comes from, in plain values: ``attrs["tinybird"]`` of a DataFrame of pandas is the same object.
+            `tinymagic.Workspace.sql` lists them.
+    """
+
+    value: Any
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class KeptReply:
+    """A reply with rows, to be kept and read again: see `tinymagic.api.kept_replies`.
+
+    Attributes:
+        wire_format: ``JSONCompact`` or ``Parquet``.
+        body: as it came.
+        facts: about the rows, as `Rows` has them.
+    """
+
+    wire_format: str
+    body: bytes = field(repr=False)
+    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ through these functions, so that no reply can end in a ``KeyError``, and keeps t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from types import MappingProxyType
 from typing import Any
 
 
@@ -104,6 +103,44 @@ def moment(value: Any) -> datetime | None:
     return read.replace(tzinfo=timezone.utc) if read.tzinfo is None else read.astimezone(timezone.utc)
 
 
-def frozen(reply: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a read-only view of a copy of *reply*, for ``raw``."""
-    return MappingProxyType(dict(reply))
+class Frozen(Mapping[str, Any]):
+    """A mapping that cannot be changed, and unlike Python's own read-only view can be copied and pickled.
+
+    It is equal to a dictionary of the same members.
+
+    Example:
+        >>> Frozen({"name": "events"})["name"]
+        'events'
+        >>> Frozen({"name": "events"}) == {"name": "events"}
+        True
+    """
+
+    __slots__ = ("_members",)
+
+    _members: dict[str, Any]
+
+    def __init__(self, members: Mapping[str, Any] | None = None) -> None:
+        object.__setattr__(self, "_members", dict(members or {}))
+
+    def __getitem__(self, key: str) -> Any:
+        return self._members[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __repr__(self) -> str:
+        return repr(self._members)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("What the service said cannot be changed; make a dict(...) of it.")
+
+    def __reduce__(self) -> tuple[type[Frozen], tuple[dict[str, Any]]]:
+        return Frozen, (self._members,)
+
+
+def frozen(reply: Mapping[str, Any]) -> Frozen:
+    """Return a read-only copy of *reply*, for ``raw``."""
+    return Frozen(reply)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from tinymagic.api.errors import DeploymentRequired, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tinymagic.api.errors import ApiError
+    from tinymagic.datafiles import NodeText
 
 #: Statuses with which a service says "not this way".
 _REFUSING_STATUSES = (400, 401, 403, 404, 405, 409, 410, 422, 501)
@@ -90,6 +91,24 @@ class Datafile:
 
     file: str
     text: str
+
+
+def datafile_for(kind: str, name: str, text: str, nodes: Sequence[NodeText] = ()) -> Datafile | None:
+    """Return the file for a resource at its place (`tinymagic.datafiles.places.place_for`).
+
+    Args:
+        kind: ``Data Source``, ``Pipe`` or ``connection``.
+        name: of the resource.
+        text: of the file.
+        nodes: of a Pipe, which decide about its folder.
+
+    Returns:
+        ``None`` for a name that cannot be the name of a file.
+    """
+    from tinymagic.datafiles.places import place_for
+
+    place = place_for(kind, name, nodes)
+    return None if place is None else Datafile(place, text)
 
 
 def deployment_required(

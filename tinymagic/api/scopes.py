@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import InvalidInput
-from tinymagic.api.reading import mapping, text
+from tinymagic.api.reading import Frozen, frozen, mapping, text
 from tinymagic.names import near_names
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Scope:
     type: str
     resource: str = ""
     filter: str = ""
-    fixed_params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    fixed_params: Mapping[str, Any] = field(default_factory=Frozen, hash=False)
 
     def __str__(self) -> str:
         return ":".join(part for part in (self.type, self.resource, self.filter) if part)
@@ -73,7 +72,7 @@ class Scope:
             text(reply.get("type")),
             text(reply.get("resource")),
             text(reply.get("filter")),
-            MappingProxyType(dict(mapping(reply.get("fixed_params")))),
+            frozen(mapping(reply.get("fixed_params"))),
         )
 
     @classmethod

@@ -12,7 +12,7 @@ types. The user's text stands inside unchanged, on lines of its own, so a commen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from tinymagic.sqltext import is_template, split_format, statement_kind, tokens
@@ -205,6 +205,27 @@ def compose(
     head = f"{lead}SELECT *{types} FROM (\n"
     tail = "\n)" + (f" LIMIT {rows}" if rows is not None else "") + f"\nFORMAT {wire_format}"
     return Statement(f"{head}{kept}{tail}", wire_format, given, kept, kept_start, len(head), wrapped=True)
+
+
+def compose_file(given: str, *, output_format: str, limit: int | None = None) -> Statement:
+    """Return the text to send for a result that is wanted as a file.
+
+    Args:
+        given: as for `compose`; its own FORMAT is dropped, because the file has one.
+        output_format: ClickHouse's name of the file's format.
+        limit: at most so many rows.
+
+    Example:
+        >>> print(compose_file("SELECT 1;", output_format="CSVWithNames", limit=10).text)
+        SELECT * FROM (
+        SELECT 1
+        ) LIMIT 10
+        FORMAT CSVWithNames
+    """
+    # Asked for one row less, since `compose` asks for one more; for no rows that is none at all.
+    made = compose(given, limit=None if not limit else limit - 1, only_types=limit == 0)
+    text = made.text.removesuffix("FORMAT JSONCompact") + f"FORMAT {output_format}"
+    return replace(made, text=text if made.text != given else given)
 
 
 def _without_format(text: str, *, template: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tinymagic.api.resource import Resource, path
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from tinymagic.api.http.retries import Effect
 
@@ -131,7 +132,12 @@ class Tags(Resource):
 
 
 def _documents(resources: Iterable[Tagged | Mapping[str, Any]]) -> builtins.list[dict[str, Any]]:
-    return [
-        {"id": each.id, "name": each.name, "type": each.type} if isinstance(each, Tagged) else dict(each)
-        for each in resources
-    ]
+    found = []
+    for each in resources:
+        if isinstance(each, Tagged):
+            found.append({"id": each.id, "name": each.name, "type": each.type})
+        elif isinstance(each, Mapping):
+            found.append(dict(each))
+        else:
+            raise InvalidInput(f"A resource of a tag is an object with id, name and type, not {type(each).__name__}.")
+    return found

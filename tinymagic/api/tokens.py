@@ -17,7 +17,7 @@ from tinymagic.api.scopes import Scope, read_jwt_scopes, read_scopes
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from tinymagic.api.http.retries import Effect
 
@@ -130,7 +130,7 @@ class Tokens(Resource):
         scopes: Iterable[str | Scope | Mapping[str, Any]] | str,
         *,
         expires_at: datetime | float | None = None,
-        lifetime: float | None = None,
+        lifetime: timedelta | float | None = None,
         rps: float | None = None,
     ) -> Jwt:
         """Let the service make a JWT, which it does not store.
@@ -139,7 +139,7 @@ class Tokens(Resource):
             name: label for the service's logs, need not be unique.
             scopes: what it may do. A `Scope` can have ``fixed_params``, which callers cannot change.
             expires_at: when it ends: a point in time (without a zone: UTC), or Unix seconds.
-            lifetime: seconds from now, instead of *expires_at*.
+            lifetime: from now: seconds or a `datetime.timedelta`, instead of *expires_at*.
             rps: requests a second that are allowed.
 
         Raises:
@@ -169,7 +169,7 @@ class Tokens(Resource):
         scopes: Iterable[str | Scope | Mapping[str, Any]] | str,
         *,
         expires_at: datetime | float | None = None,
-        lifetime: float | None = None,
+        lifetime: timedelta | float | None = None,
         rps: float | None = None,
     ) -> Jwt:
         """Make a JWT on this machine. The service is asked for the Workspace's id and administrator token only.

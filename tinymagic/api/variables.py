@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
 from tinymagic.api.errors import ApiError, InvalidInput, NotFound
+from tinymagic.api.http.cancelling import Cancellation
 from tinymagic.api.http.failures import failure_of
 from tinymagic.api.http.limits import check_variable
 from tinymagic.api.http.redaction import Secret
@@ -84,7 +85,8 @@ class Variable:
 class Variables(Resource):
     """``workspace.variables``: set and delete secrets. Needs an administrator's token.
 
-    The service takes 5 requests in a second: further ones wait for their turn, which ``on_wait`` is told.
+    The service takes 5 requests in a second: further ones wait for their turn, which ``on_wait`` is told. A
+    *cancellation* that is given to a call ends its wait, and its request, from another thread.
 
     Args:
         transport: sends what is asked.
@@ -97,20 +99,20 @@ class Variables(Resource):
         self._sent: deque[float] = deque(maxlen=requests_per_s)
         self._turn = threading.Lock()
 
-    def list(self) -> builtins.list[Variable]:
+    def list(self, *, cancellation: Cancellation | None = None) -> builtins.list[Variable]:
         """Return the variables of the Workspace."""
-        reply = self._asked("GET", "/v0/variables")
+        reply = self._asked("GET", "/v0/variables", cancellation=cancellation)
         return [Variable.of(each) for each in mappings(reply.get("variables"))]
 
-    def get(self, name: str) -> Variable:
+    def get(self, name: str, *, cancellation: Cancellation | None = None) -> Variable:
         """Return what is known of one; not its value.
 
         Raises:
             NotFound: there is none.
         """
-        return Variable.of(self._asked("GET", _path(name)))
+        return Variable.of(self._asked("GET", _path(name), cancellation=cancellation))
 
-    def set(self, name: str, value: str | Secret) -> Variable:
+    def set(self, name: str, value: str | Secret, *, cancellation: Cancellation | None = None) -> Variable:
         """Give a variable a value, whether there is one of this name or not.
 
         Raises:
@@ -120,17 +122,18 @@ class Variables(Resource):
         value = _hidden(value)
         value = _checked(name, value)
         try:
-            self.get(name)
+            self.get(name, cancellation=cancellation)
         except NotFound:
-            return self.create(name, value)
-        return self.update(name, value)
+            return self.create(name, value, cancellation=cancellation)
+        return self.update(name, value, cancellation=cancellation)
 
-    def create(self, name: str, value: str | Secret) -> Variable:
+    def create(self, name: str, value: str | Secret, *, cancellation: Cancellation | None = None) -> Variable:
         """Add a variable.
 
         Args:
             name: letters, digits and underscores, not beginning with a digit.
             value: text of at most 8 KB.
+            cancellation: ends the call from another thread.
 
         Raises:
             InvalidInput: the name or the value cannot be used; nothing was sent.
@@ -139,9 +142,9 @@ class Variables(Resource):
         """
         value = _hidden(value)
         value = _checked(name, value)
-        return Variable.of(self._asked("POST", "/v0/variables", {"name": name}, value))
+        return Variable.of(self._asked("POST", "/v0/variables", {"name": name}, value, cancellation=cancellation))
 
-    def update(self, name: str, value: str | Secret) -> Variable:
+    def update(self, name: str, value: str | Secret, *, cancellation: Cancellation | None = None) -> Variable:
         """Give a variable another value.
 
         Raises:
@@ -150,15 +153,15 @@ class Variables(Resource):
         """
         value = _hidden(value)
         value = _checked(name, value)
-        return Variable.of(self._asked("PUT", _path(name), {}, value, effect="idempotent"))
+        return Variable.of(self._asked("PUT", _path(name), {}, value, effect="idempotent", cancellation=cancellation))
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, cancellation: Cancellation | None = None) -> None:
         """Delete one; what uses it fails from now on.
 
         Raises:
             NotFound: there is none.
         """
-        self._asked("DELETE", _path(name), effect="idempotent")
+        self._asked("DELETE", _path(name), effect="idempotent", cancellation=cancellation)
 
     def used_by(self, name: str) -> builtins.list[str]:
         """Return the names of what uses a variable.
@@ -193,15 +196,18 @@ class Variables(Resource):
         value: Secret | None = None,
         *,
         effect: Effect = "write",
+        cancellation: Cancellation | None = None,
     ) -> Mapping[str, Any]:
         body = None if form is None or value is None else _Body(form, value)
         content_type = None if body is None else FORM_TYPE
         effect = "read" if method == "GET" else effect
         request = Request(method, address, body=body, content_type=content_type, effect=effect)
         redact = _hiding(self._transport, value)
-        self._wait_for_turn()
+        self._wait_for_turn(cancellation)
         try:
-            return self._ask(request, failure=lambda reply: failure_of(reply, redact=redact)).json_object()
+            return self._ask(
+                request, failure=lambda reply: failure_of(reply, redact=redact), cancellation=cancellation
+            ).json_object()
         except ApiError as error:
             # The service, or a proxy on the way, may have repeated what was sent.
             if error.answer is not None:
@@ -209,14 +215,15 @@ class Variables(Resource):
                 error.answer = replace(error.answer, headers=headers, body=redact(error.answer.body))
             raise
 
-    def _wait_for_turn(self) -> None:
+    def _wait_for_turn(self, cancellation: Cancellation | None) -> None:
         with self._turn:
             now = time.monotonic()
-            if len(self._sent) == self._most and (wait := self._sent[0] + _WINDOW_S - now) > 0:
-                if self._transport.on_wait is not None and wait >= _WORTH_TELLING_S:
-                    self._transport.on_wait(wait, f"variables take {self._most} requests in a second")
-                time.sleep(wait)
-            self._sent.append(time.monotonic())
+            turn = max(now, self._sent[0] + _WINDOW_S) if len(self._sent) == self._most else now
+            self._sent.append(turn)
+        wait = turn - now
+        if self._transport.on_wait is not None and wait >= _WORTH_TELLING_S:
+            self._transport.on_wait(wait, f"variables take {self._most} requests in a second")
+        (cancellation or Cancellation()).wait(wait)
 
 
 class _Body:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tinymagic.api.analyze import Analyze
 from tinymagic.api.branches import Branches
@@ -20,7 +19,8 @@ from tinymagic.api.jobs import Jobs
 from tinymagic.api.materializations import Materializations
 from tinymagic.api.pipes import Pipes
 from tinymagic.api.probing import Probe, probe
-from tinymagic.api.query import FormatChoice, Query
+from tinymagic.api.query import Dtypes, FormatChoice, Query, ResultType, RowsOptions
+from tinymagic.api.reading import frozen
 from tinymagic.api.regions import list_regions
 from tinymagic.api.sinks import Sinks
 from tinymagic.api.tags import Tags
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+    from typing_extensions import Unpack
 
     from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.http.retries import Patience
@@ -76,7 +77,7 @@ class WorkspaceInfo:
             user_id=text("user_id"),
             scope=text("scope"),
             main=text("main") or None,
-            raw=MappingProxyType(without_tokens(reply)),
+            raw=frozen(without_tokens(reply)),
         )
 
 
@@ -250,6 +251,11 @@ class Workspace:
         """What the token in use tells about itself; not the token."""
         return self._transport.own_token
 
+    @property
+    def identity(self) -> str:
+        """A text that tells this host and token from others, and does not tell the token."""
+        return self._transport.identity
+
     def regions(self) -> list[Region]:
         """Ask the service for its regions.
 
@@ -257,6 +263,12 @@ class Workspace:
             TinybirdError: the tree is in `tinymagic.errors`.
         """
         return list_regions(self._transport)
+
+    @overload
+    def sql(self, q: str, *, type: Literal["pandas"] = ..., **options: Unpack[RowsOptions]) -> pd.DataFrame: ...
+
+    @overload
+    def sql(self, q: str, *, type: ResultType, **options: Unpack[RowsOptions]) -> Any: ...
 
     def sql(
         self,
@@ -268,8 +280,10 @@ class Workspace:
         timeout_s: float | None = None,
         pipeline: str | None = None,
         cancellation: Cancellation | None = None,
-    ) -> pd.DataFrame:
-        """Run a query and return its rows as a DataFrame with exact dtypes.
+        type: ResultType = "pandas",  # noqa: A002 - the name that users know from the magic's flag
+        dtypes: Dtypes = "exact",
+    ) -> Any:
+        """Run a query and return its rows, by default as a DataFrame of pandas with exact dtypes.
 
         Args:
             q: one SELECT or DESCRIBE, or a template (first sign ``%``). A FORMAT clause at its end is dropped.
@@ -281,12 +295,18 @@ class Workspace:
             timeout_s: seconds for the whole reply; ``None``: the Workspace's.
             pipeline: name of the Pipe that ``_`` in *q* stands for.
             cancellation: ends the query from another thread.
+            type: ``pandas``, ``polars`` (extra ``polars``), ``arrow`` (extra ``fast``), or ``dicts``: a list with a
+                dictionary of Python's own values for each row. `tinymagic.frames.results` tells more.
+            dtypes: of a DataFrame of pandas: ``exact``, nothing is ever rounded or turned into a float; ``numpy``,
+                dtypes of numpy wherever they hold all the values; ``arrow``, ``pandas.ArrowDtype``. What numpy or Arrow
+                cannot hold stays as with ``exact``, and a notice says so.
 
         Returns:
-            The frame. ``frame.attrs["tinybird"]`` is a plain dictionary that tells what was sent and what came back:
-            ``sql``, ``parameters``, ``columns`` ([name, ClickHouse type] each), ``statistics`` (``elapsed`` in seconds,
-            ``rows_read``, ``bytes_read``; or ``None``), ``rows``, ``rows_before_limit``, ``wall_s``,
-            ``bytes_received``, ``format``, ``truncated`` (whether *limit* cut rows off), ``limit``, ``host``,
+            The frame, or what *type* names (`Query.rows` gives the same facts for it). ``frame.attrs["tinybird"]`` is a
+            plain dictionary that tells what was sent and what came back: ``sql``, ``parameters``, ``columns`` ([name,
+            ClickHouse type] each), ``statistics`` (``elapsed`` in seconds, ``rows_read``, ``bytes_read``; or ``None``),
+            ``rows``, ``rows_before_limit``, ``wall_s``, ``bytes_received``, ``format``, ``truncated`` (whether *limit*
+            cut rows off), ``limit``, ``host``,
             ``request_id``, ``notices``.
 
         Raises:
@@ -306,6 +326,8 @@ class Workspace:
             timeout_s=timeout_s,
             pipeline=pipeline,
             cancellation=cancellation,
+            type=type,
+            dtypes=dtypes,
         )
 
 

@@ -29,9 +29,17 @@ Column: TypeAlias = Any
 
 @dataclass
 class Notes:
-    """What a column's reading could not settle: sentences for the person who asked, each said once."""
+    """How a column is read, and what that could not settle: sentences for the person who asked, each said once.
+
+    Attributes:
+        column: its name.
+        plain: moments and spans of time among the Python values are those of the standard library, where microseconds
+            can say them; else always pandas'.
+        warnings: the sentences.
+    """
 
     column: str
+    plain: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def add(self, sentence: str) -> None:

@@ -1,18 +1,21 @@
-"""What both wires give: the frame, its exact types, and what the service said about the work."""
+"""What both wires give: the rows, their exact types, and what the service said about the work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinymagic.frames.base import ClickHouseType, Column, Notes, Opaque
+from tinymagic.frames.base import ClickHouseType, Notes, Opaque
 from tinymagic.frames.syntax import UnknownType
 from tinymagic.frames.types import parse_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
+
+    from tinymagic.frames.results import Result
+    from tinymagic.frames.sources import Source
 
 
 class DecodeError(ValueError):
@@ -25,10 +28,11 @@ class TypesUnknown(DecodeError):  # noqa: N818 - the name says what happened, as
 
 @dataclass(frozen=True)
 class Decoded:
-    """A reply as a DataFrame.
+    """A reply, read.
 
     Attributes:
-        frame: one row per row of the reply, a fresh ``RangeIndex``, columns in the reply's order; names may repeat.
+        value: one row per row of the reply, columns in the reply's order, of the kind that was asked for: by default a
+            DataFrame of pandas with a fresh ``RangeIndex``, in which names may repeat.
         columns: (name, exact ClickHouse type) in order, for every column.
         statistics: ``elapsed`` (seconds), ``rows_read`` (rows) and ``bytes_read`` (bytes); ``None`` when the wire
             carries none, as Parquet does not.
@@ -37,11 +41,17 @@ class Decoded:
         notices: sentences about values the wire left unclear; empty when all is exact.
     """
 
-    frame: pd.DataFrame
+    value: Any
     columns: tuple[tuple[str, str], ...]
     statistics: Mapping[str, float] | None = None
     rows_before_limit_at_least: int | None = None
     notices: tuple[str, ...] = ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The `value` where it is a DataFrame of pandas."""
+        frame: pd.DataFrame = self.value
+        return frame
 
     @property
     def types(self) -> tuple[tuple[str, str], ...]:
@@ -73,29 +83,36 @@ def read_types(pairs: Sequence[tuple[str, str]]) -> tuple[list[ClickHouseType], 
     return [kind for kind, _ in read], [notice for _, notices in read for notice in notices]
 
 
-def read_column(name: str, kind: ClickHouseType, read: Callable[[Notes], Column]) -> tuple[Column, list[str]]:
-    """Run *read* for one column; an error tells the column, its type and what was wrong."""
-    notes = Notes(name)
-    try:
-        return read(notes), notes.warnings
-    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
-        raise DecodeError(f"Column {name!r} of type {kind} cannot be read: {_reason(error)}.") from error
+def read_rows(
+    names: Sequence[str],
+    kinds: Sequence[ClickHouseType],
+    sources: Iterable[Source],
+    rows: int,
+    result: Result,
+    notices: list[str],
+) -> Any:
+    """Make the value of a reply from its columns; an error tells the column, its type and what was wrong.
+
+    Args:
+        names: of the columns.
+        kinds: their types.
+        sources: the columns as they came, taken one at a time, so that each may be let go when it has been read.
+        rows: how many there are.
+        result: what they become.
+        notices: gets the sentences about values that the wire or the result left unclear.
+    """
+    columns: list[Any] = []
+    for name, kind, source in zip(names, kinds, sources, strict=True):
+        notes = Notes(name, plain=result.plain)
+        try:
+            columns.append(result.column(kind, source, notes))
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
+            raise DecodeError(f"Column {name!r} of type {kind} cannot be read: {_reason(error)}.") from error
+        notices += notes.warnings
+        del source
+    return result.table(names, columns, rows, notices)
 
 
 def _reason(error: Exception) -> str:
     text = str(error).strip().rstrip(".")
     return f"there is no value {text}" if isinstance(error, KeyError) else (text or type(error).__name__)
-
-
-def frame_of(names: Sequence[str], columns: list[Any], rows: int) -> pd.DataFrame:
-    """Put columns side by side without copying or guessing; names may repeat."""
-    import pandas as pd
-
-    index = pd.RangeIndex(rows)
-    # As Series with their dtype: the DataFrame's constructor would guess at object arrays. Numbered: names may repeat.
-    series = {
-        place: pd.Series(column, index=index, dtype=column.dtype, copy=False) for place, column in enumerate(columns)
-    }
-    frame: pd.DataFrame = pd.DataFrame(series, index=index, copy=False)
-    frame.columns = pd.Index(list(names), dtype=None if names else object)
-    return frame

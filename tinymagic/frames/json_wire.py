@@ -1,4 +1,4 @@
-"""FORMAT JSON and FORMAT JSONCompact -> DataFrame.
+"""FORMAT JSON and FORMAT JSONCompact -> rows.
 
 The reply is read once by the standard library (its whole numbers are exact at any size) and turned from rows to
 columns; each column then goes to its type. Three things a JSON reader would spoil are looked after before it starts:
@@ -11,16 +11,19 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.frames.collector import collection_paused
-from tinymagic.frames.decoded import Decoded, DecodeError, frame_of, read_column, read_types
+from tinymagic.frames.decoded import Decoded, DecodeError, read_rows, read_types
 from tinymagic.frames.families.text import repaired
+from tinymagic.frames.results import EXACT_PANDAS
+from tinymagic.frames.sources import JsonSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tinymagic.frames.results import Result
 
 # A key called "data": inside a text its quotes would be escaped, so this is never part of a column's name or type.
 _DATA_KEY_RE = re.compile(r'"data"\s*:')
@@ -36,15 +39,16 @@ class _RowWithRepeats(dict[str, Any]):
     in_order: tuple[Any, ...]
 
 
-def decode_json_compact(body: bytes) -> Decoded:
+def decode_json_compact(body: bytes, result: Result = EXACT_PANDAS) -> Decoded:
     """Read the body of a reply in ``FORMAT JSONCompact``.
 
     Args:
         body: the whole body, UTF-8. ``output_format_json_quote_denormals=1`` keeps NaN and NULL apart in it; without
             that parameter both come as null, which a Nullable column takes for NULL and any other for NaN.
+        result: what the rows become.
 
     Returns:
-        The frame with exact dtypes (also when there are no rows), the types, the statistics and the notices.
+        The rows (dtypes are there also without any), the types, the statistics and the notices.
 
     Raises:
         DecodeError: the body is cut short, is not such a reply, or a value is not of its column's type.
@@ -54,10 +58,10 @@ def decode_json_compact(body: bytes) -> Decoded:
         dtype('uint8')
     """
     with collection_paused():
-        return _decode(body, list)
+        return _decode(body, list, result)
 
 
-def decode_json(body: bytes) -> Decoded:
+def decode_json(body: bytes, result: Result = EXACT_PANDAS) -> Decoded:
     """Read the body of a reply in ``FORMAT JSON``, whose rows are objects; otherwise as `decode_json_compact`.
 
     Example:
@@ -65,10 +69,10 @@ def decode_json(body: bytes) -> Decoded:
         [1]
     """
     with collection_paused():
-        return _decode(body, dict)
+        return _decode(body, dict, result)
 
 
-def _decode(body: bytes, row_type: type[list[Any] | dict[str, Any]]) -> Decoded:
+def _decode(body: bytes, row_type: type[list[Any] | dict[str, Any]], result: Result) -> Decoded:
     text, damaged = repaired(body)
     reply = _parse(text)
     del text
@@ -79,17 +83,13 @@ def _decode(body: bytes, row_type: type[list[Any] | dict[str, Any]]) -> Decoded:
     if any(not isinstance(row, row_type) or len(row) != len(pairs) for row in data):
         data = _rows_of_pairs(data, row_type, len(pairs))
     rows = len(data)
-    columns: list[Any] = []
     kinds, notices = read_types(pairs)
     if damaged:
         notices.append("The reply held bytes that are not UTF-8; they are shown as U+FFFD.")
-    for place, ((name, _), kind) in enumerate(zip(pairs, kinds, strict=True)):
-        values = _values(data, place, name)
-        column, said = read_column(name, kind, partial(kind.column_from_json, values))
-        columns.append(column)
-        notices += said
+    names = [name for name, _ in pairs]
+    sources = (JsonSource(_values(data, place, name)) for place, name in enumerate(names))
     return Decoded(
-        frame=frame_of([name for name, _ in pairs], columns, rows),
+        value=read_rows(names, kinds, sources, rows, result, notices),
         columns=tuple((name, kind.text) for (name, _), kind in zip(pairs, kinds, strict=True)),
         statistics=_statistics(reply),
         rows_before_limit_at_least=reply.get("rows_before_limit_at_least", reply.get("rows_before_limit")),

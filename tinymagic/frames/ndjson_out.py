@@ -27,8 +27,9 @@ def to_ndjson(frame: Table, *, batch_rows: int) -> Iterator[bytes]: ...
 def to_ndjson(frame: Table, *, batch_rows: int | None = None) -> bytes | Iterator[bytes]:
     r"""Write *frame* as one JSON object per line, UTF-8, each line ended by ``\n``; no rows give no bytes.
 
-    Times are UTC texts, whole numbers have no point, decimals of 15 or more digits are texts, missing values are
-    ``null``.
+    Times are UTC texts with a ``Z``, so that a column with a zone of its own takes them for what they are (one without
+    a zone is UTC, as in Parquet), whole numbers have no point, decimals of 15 or more digits are texts, missing
+    values are ``null``.
 
     Args:
         frame: of pandas or polars, or an Arrow table.
@@ -141,7 +142,7 @@ def _moments(column: OutgoingColumn) -> list[str]:
     words = np.datetime_as_string(column.values)
     # The T between day and time becomes a space, in all texts at once: a text array is a table of code points.
     words.view(np.uint32).reshape(len(words), words.itemsize // 4)[:, len("2024-01-01")] = ord(" ")
-    return [f'"{text}"' for text in words.tolist()]
+    return [f'"{text}Z"' for text in words.tolist()]
 
 
 def _days(column: OutgoingColumn) -> list[str]:

@@ -7,16 +7,20 @@ holds the types of all the others as one tuple type. It is constant, so it costs
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.frames.collector import collection_paused
-from tinymagic.frames.decoded import Decoded, DecodeError, TypesUnknown, frame_of, read_column, read_types
+from tinymagic.frames.decoded import Decoded, DecodeError, TypesUnknown, read_rows, read_types
 from tinymagic.frames.pyarrow_needed import require_pyarrow
+from tinymagic.frames.results import EXACT_PANDAS
+from tinymagic.frames.sources import ArrowSource, JsonSource
 from tinymagic.frames.syntax import UnknownType, parse_syntax, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from tinymagic.frames.results import Result
+    from tinymagic.frames.sources import Source
 
 #: The column that carries the types of the others.
 TYPES_COLUMN = "__tinymagic_types"
@@ -37,18 +41,23 @@ def with_types(sql: str, *, types_column: str = TYPES_COLUMN) -> str:
 
 
 def decode_parquet(
-    body: bytes, *, types_column: str = TYPES_COLUMN, types: Sequence[tuple[str, str]] | None = None
+    body: bytes,
+    result: Result = EXACT_PANDAS,
+    *,
+    types_column: str = TYPES_COLUMN,
+    types: Sequence[tuple[str, str]] | None = None,
 ) -> Decoded | None:
     """Read the body of a Parquet reply whose last column may name the types of the others.
 
     Args:
         body: the whole body.
+        result: what the rows become.
         types_column: name of the last column, which holds the text of ``toTypeName(tuple(*))``. What it says comes
             before *types*.
         types: (column, ClickHouse type) of each column, for a reply that does not tell.
 
     Returns:
-        The frame, equal to the one `decode_json_compact` gives for the same rows, without statistics. ``None`` when
+        The rows, equal to those that `decode_json_compact` gives for the same reply, without statistics. ``None`` when
         there are no rows and no *types*: then nothing tells the types, and the query is to be asked again in JSON.
 
     Raises:
@@ -57,10 +66,10 @@ def decode_parquet(
         ImportError: pyarrow is not installed (extra ``fast``).
     """
     with collection_paused():
-        return _decode(body, types_column, types)
+        return _decode(body, result, types_column, types)
 
 
-def _decode(body: bytes, types_column: str, types: Sequence[tuple[str, str]] | None) -> Decoded | None:
+def _decode(body: bytes, result: Result, types_column: str, types: Sequence[tuple[str, str]] | None) -> Decoded | None:
     table, told = _read(body, types_column)
     if told is None and types is None:
         raise TypesUnknown(f"The reply lacks the column {types_column!r}, which names the types of the others.")
@@ -71,24 +80,26 @@ def _decode(body: bytes, types_column: str, types: Sequence[tuple[str, str]] | N
     texts = _type_texts(told) if told else [text for _, text in types or ()]
     if len(texts) != len(names):
         raise DecodeError(f"The reply has {len(names)} columns, but the types of {len(texts)}.")
+    kinds, notices = read_types(list(zip(names, texts, strict=True)))
     arrow_columns = table.columns
     # Each Arrow column is let go as soon as it has been read, so that no two copies of the whole are held at once.
     del table
-    kinds, notices = read_types(list(zip(names, texts, strict=True)))
-    columns: list[Any] = []
-    for place, (name, kind) in enumerate(zip(names, kinds, strict=True)):
-        chunked, arrow_columns[place] = arrow_columns[place], None
-        # Without rows the JSON way gives the dtype whatever Arrow type the engine chose to write.
-        read = partial(kind.column_from_arrow, chunked) if rows else partial(kind.column_from_json, [])
-        column, said = read_column(name, kind, read)
-        columns.append(column)
-        notices += said
-        del chunked, read
+    value = read_rows(names, kinds, _sources(arrow_columns, rows), rows, result, notices)
     return Decoded(
-        frame=frame_of(names, columns, rows),
+        value=value,
         columns=tuple((name, kind.text) for name, kind in zip(names, kinds, strict=True)),
         notices=tuple(notices),
     )
+
+
+def _sources(arrow_columns: list[Any], rows: int) -> Iterator[Source]:
+    """Give the columns one by one and keep none."""
+    arrow_columns.reverse()
+    while arrow_columns:
+        chunked = arrow_columns.pop()
+        # Without rows the JSON way gives the dtype whatever Arrow type the engine chose to write.
+        yield ArrowSource(chunked) if rows else JsonSource([])
+        del chunked
 
 
 def _read(body: bytes, types_column: str) -> tuple[Any, str | None]:

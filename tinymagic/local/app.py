@@ -59,6 +59,7 @@ _ROUTE_MODULES = (
     "jobs",
     "datasources",
     "datasource_changes",
+    "datasource_connectors",
     "variables",
     "connections",
     "endpoints",

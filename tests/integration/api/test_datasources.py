@@ -12,6 +12,7 @@ import tinymagic
 from tests.faults import html_page, reset_after, status
 from tinymagic import errors
 from tinymagic.api.datasource_changes import LightweightDelete
+from tinymagic.api.jobs import Job
 
 _numbers = itertools.count()
 ROWS = [{"id": 1, "c": "ES"}, {"id": 2, "c": "FR"}, {"id": 3, "c": "ES"}]
@@ -453,31 +454,56 @@ class TestDeleting:
 
 
 class TestConnectors:
-    """Data Sources that a connector fills: the embedded server has none and says so; the requests are the service's."""
+    """Data Sources that a connector fills from a bucket; Kafka's start and stop, which the embedded server has not."""
 
     CALLS = {
-        "scheduling_state": ("GET", "/scheduling/state", lambda s, n: s.scheduling_state(n)),
-        "set_scheduling_state": ("PUT", "/scheduling/state", lambda s, n: s.set_scheduling_state(n, "paused")),
-        "run_scheduling": ("POST", "/scheduling/runs", lambda s, n: s.run_scheduling(n)),
-        "start": ("POST", "/start", lambda s, n: s.start(n)),
-        "stop": ("POST", "/stop", lambda s, n: s.stop(n)),
-        "sample": ("POST", "/sample", lambda s, n: s.sample(n, max_files=2)),
+        "scheduling_state": lambda s, n: s.scheduling_state(n),
+        "set_scheduling_state": lambda s, n: s.set_scheduling_state(n, "paused"),
+        "run_scheduling": lambda s, n: s.run_scheduling(n),
+        "start": lambda s, n: s.start(n),
+        "stop": lambda s, n: s.stop(n),
+        "sample": lambda s, n: s.sample(n, max_files=2),
     }
+
+    @pytest.fixture
+    def filled(self, api, workspace, bucket):
+        """One that NDJSON files of a bucket fill, of which there are three with one row each."""
+        for number in range(3):
+            bucket.write(f"in/{number}.ndjson", f'{{"id": {number}, "c": "ES"}}\n')
+        connection = workspace.connections.create(new("s3"), "s3", bucket.settings).name
+        fields = {"connector": connection, "bucket_uri": f"s3://{bucket.name}/in/*.ndjson"}
+        reply = api.post("/v0/datasources", data={"name": new(), "schema": SCHEMA, **fields})
+        return reply.json()["datasource"]["name"]
 
     @pytest.mark.parametrize("call", CALLS)
     def test_there_is_no_connector(self, sources, name, call):
         with pytest.raises(errors.NotFound, match="no connector"):
-            self.CALLS[call][2](sources, name)
+            self.CALLS[call](sources, name)
         with pytest.raises(errors.NotFound, match="apids_none"):
-            self.CALLS[call][2](sources, "apids_none")
+            self.CALLS[call](sources, "apids_none")
 
-    @pytest.mark.parametrize("call", CALLS)
-    def test_success(self, behind, proxy, name, call):
-        method, end, ask = self.CALLS[call]
-        body = b'{"state": "paused", "job_id": "j-1", "status": "waiting"}'
-        proxy.on(method, f"/v0/datasources/{name}{end}", says(200, body))
-        found = ask(behind.datasources, name)
-        assert getattr(found, "id", None) == "j-1" or found == "paused" or found["job_id"] == "j-1"
+    def test_the_schedule_rests_and_runs(self, sources, filled):
+        assert sources.scheduling_state(filled) == "running"
+        assert sources.set_scheduling_state(filled, "paused") == "paused"
+        assert sources.scheduling_state(filled) == "paused"
+        assert sources.set_scheduling_state(filled, "running") == "running"
+
+    def test_a_run(self, workspace, sources, filled, ids):
+        done = workspace.jobs.wait(Job.of(sources.run_scheduling(filled)).id)
+        assert done.kind == "import"
+        assert ids(filled) == [0, 1, 2]
+
+    def test_a_sample(self, workspace, sources, filled, ids):
+        done = workspace.jobs.wait(sources.sample(filled, max_files=2).id)
+        assert len(done.raw["files"]) == 2
+        assert ids(filled) == [0, 1]
+        assert workspace.jobs.wait(sources.sample(filled, full_export=True).id).raw["files_imported"] == 1
+        assert ids(filled) == [0, 1, 2]
+
+    @pytest.mark.parametrize("end", ["start", "stop"])
+    def test_kafka(self, behind, proxy, name, end):
+        proxy.on("POST", f"/v0/datasources/{name}/{end}", says(200, b'{"status": "ok"}'))
+        assert self.CALLS[end](behind.datasources, name) == {"status": "ok"}
 
     def test_what_cannot_be_is_not_sent(self, sources, name):
         with pytest.raises(errors.InvalidInput):

@@ -243,7 +243,32 @@ class TestConnectors:
     def test_there_is_no_connector_and_it_says_so(self, connected, name, words):
         assert "no connector" in str(connected.run(f"%tinybird datasource {words.format(name)}").error)
 
-    def test_sample(self, connected, name):
+    @pytest.fixture
+    def filled(self, api, workspace, bucket):
+        """One that files of a bucket fill."""
+        for number in range(3):
+            bucket.write(f"in/{number}.ndjson", f'{{"id": {number}, "c": "ES"}}\n')
+        connection = workspace.connections.create(new("s3"), "s3", bucket.settings).name
+        fields = {"connector": connection, "bucket_uri": f"s3://{bucket.name}/in/*.ndjson"}
+        reply = api.post("/v0/datasources", data={"name": new(), "schema": SCHEMA, **fields})
+        return reply.json()["datasource"]["name"]
+
+    def test_schedule(self, connected, workspace, filled):
+        assert "running" in connected.ok(f"%tinybird datasource schedule {filled}").printed
+        connected.ok(f"%tinybird datasource schedule {filled} pause")
+        assert workspace.datasources.scheduling_state(filled) == "paused"
+        assert "paused" in connected.ok(f"%tinybird datasource schedule {filled} state").printed
+        connected.ok(f"%tinybird datasource schedule {filled} resume")
+        assert workspace.datasources.scheduling_state(filled) == "running"
+        assert "fetches now" in connected.ok(f"%tinybird datasource schedule {filled} run").printed
+        [job] = [each for each in workspace.jobs.list(kind="import") if each.raw["datasource"]["name"] == filled]
+        workspace.jobs.wait(job.id)
+        assert ids(workspace, filled) == [0, 1, 2]
+
+    def test_sample(self, connected, workspace, filled, name):
+        printed = connected.ok(f"%tinybird datasource sample {filled} --max-files 2 --wait").printed
+        assert "It read s3://" in printed
+        assert ids(workspace, filled) == [0, 1]
         assert "no connector" in str(connected.run(f"%tinybird datasource sample {name} --max-files 2 --wait").error)
 
     def test_a_verb_that_there_is_not(self, connected, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import warnings
@@ -12,11 +13,12 @@ import nbformat
 import pandas as pd
 import pytest
 import requests
-from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 from tests.integration.notebook.conftest import Cells, Ran
+from tests.integration.notebook.kernel import Kernel
 from tests.integration.notebook.test_magics_secrets import pieces, remembered
-from tests.integration.notebook.tree_steps import STORY, Step
+from tests.integration.notebook.tree_steps import SETUP, STORY, Step
 from tinymagic import local
 from tinymagic.notebook import extension
 from tinymagic.notebook.finding import find_command
@@ -323,65 +325,139 @@ def test_a_refused_story_is_told_in_cards(jwt):
 
 # --- an executed notebook ---------------------------------------------------------------------------------------------
 
+#: As on a wide screen; and the host counts as one that is not on this machine, where the token is asked for.
+SETTLE = """%load_ext tinymagic
+import pandas as pd
+pd.set_option("display.max_columns", None, "display.width", 4000, "display.max_colwidth", None)
+import getpass
+from tinymagic.notebook.commands import connection
+of_this_machine, asked = connection._asked_token, {asked}
+connection._asked_token = lambda host: getpass.getpass("Token: ") if asked else of_this_machine(host)
+"""
 
-def test_an_executed_notebook(tmp_path, monkeypatch):
-    """A good part of the story in a kernel; the saved file has frames, sentences, and no token."""
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory, s3) -> Iterator[tuple[Told, Kernel]]:
+    """The whole story in a kernel, with somebody there who answers, and the notebook that came of it."""
+    folder = tmp_path_factory.mktemp("executed")
+    others_servers = {each.port for each in local.running()}
     server = local.start(memory=True, port=0, with_parent=True)
     tokens = requests.get(f"{server.host}/tokens", timeout=10).json()
-    monkeypatch.setenv("TB_TOKEN", tokens["workspace_admin_token"])
-    monkeypatch.setenv("TB_HOST", server.host)
-    monkeypatch.setenv("TINYMAGIC_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.chdir(tmp_path)
-    write_files(tmp_path)
-    chosen = [step for step in STORY if in_notebook(step)]
-    assert len(chosen) > 40
-
-    def cell(step: Step) -> Any:
-        line = step.line.replace("{folder}", str(tmp_path))
-        return nbformat.v4.new_code_cell(
-            line.removeprefix("cell:") if step.line.startswith("cell:") else f"%tinybird {line}"
-        )
-
-    lines = ["%load_ext tinymagic", "%tinybird --help", "%tinybird local", "%tinybird?"]
-    cells = [*(nbformat.v4.new_code_cell(line) for line in lines), *(cell(step) for step in chosen)]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    try:
-        NotebookClient(notebook, timeout=120).execute()
-    finally:
-        local.stop(port=server.port)
-    for step, run in zip(chosen, notebook.cells[len(lines) :], strict=True):
-        for words in step.shows:
-            assert words in str(run.outputs), step.line
-    files = [content for name, content in files_of(tmp_path).items() if not name.endswith(".pipe")]
-    everything = nbformat.writes(notebook).encode() + b"".join(files)
-    own = secret_pieces(tokens["workspace_admin_token"], (tokens["user_token"], tokens["admin_token"]))
-    assert not [piece for piece in own if piece.encode() in everything]
-
-
-#: What needs somebody at the keyboard, an S3 server, or a login.
-_NOT_IN_NOTEBOOK = (
-    "local ",
-    "login",
-    "logout",
-    "use ",
-    "doctor",
-    "why",
-    "pipe link",
-    "connection",
-    "sink",
-    "to_lake",
-    "profiles",
-    "readers",
-    "variable",
-    "branch",
-)
+    admin = tokens["workspace_admin_token"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TINYBIRD_TOKEN", "TINYBIRD_URL", "TINYBIRD_HOST"):
+            patch.delenv(name, raising=False)
+        patch.setenv("TB_TOKEN", admin)
+        patch.setenv("TB_HOST", server.host)
+        patch.setenv("TINYMAGIC_CONFIG_HOME", str(folder / "config"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        write_files(folder)
+        kept = {
+            "host": server.host,
+            "port": str(server.port),
+            "remote": server.host,
+            "folder": str(folder),
+            "token": admin,
+            "user_token": tokens["user_token"],
+            "s3": s3[0],
+            "bucket": s3[1],
+        }
+        told = Told(folder, admin, tuple(each for each in tokens.values() if each != admin), kept=kept)
+        kernel = Kernel(folder)
+        try:
+            kernel.run(SETTLE.replace("{asked}", "False"))
+            for step in STORY:
+                take_in(kernel, step, told)
+        finally:
+            kernel.close()
+            for left in local.running():
+                if left.port not in others_servers:
+                    local.stop(port=left.port)
+        yield told, kernel
 
 
-def in_notebook(step: Step) -> bool:
-    """Say whether a step may run in the notebook: where nobody answers, and nothing fails."""
-    # The cell with the variables has braces of its own.
-    if step.line.startswith("cell:"):
-        return True
-    alone = not (step.secret or step.answer or step.keeps or step.fails or "{" in step.line.replace("{folder}", ""))
-    return alone and not any(words in step.line for words in _NOT_IN_NOTEBOOK)
+def take_in(kernel: Kernel, step: Step, told: Told) -> None:
+    """Run one step in the kernel."""
+    line = told.filled(step.line)
+    code = line.removeprefix("cell:") if line.startswith("cell:") else f"%tinybird {line}".rstrip()
+    name, _, column = step.keeps.partition("=")
+    if step.secret and line.startswith("login"):
+        kernel.run("asked = True")
+    value = kernel.run(
+        code,
+        answer=step.answer,
+        secret=told.filled(step.secret),
+        told=f"_['{column}'].iloc[0]" if column else "None",
+    )
+    if step.secret and line.startswith("login"):
+        kernel.run("asked = False")
+    if name:
+        told.kept[name] = value
+
+
+def outputs_of_story(kernel: Kernel) -> list[list[Any]]:
+    """Return the outputs of each step, in order."""
+    cells = [cell for cell in kernel.notebook.cells[1:] if not cell.source.startswith("asked = ")]
+    return [cell.outputs for cell in cells]
+
+
+@pytest.mark.parametrize("place", range(len(STORY)), ids=[f"{step.line[:40] or 'status'}" for step in STORY])
+def test_step_in_an_executed_notebook(executed, place):
+    """Each line does in a kernel what it does in IPython, and its outputs are in the notebook."""
+    told, kernel = executed
+    step, outputs = STORY[place], outputs_of_story(kernel)[place]
+    errors = [output for output in outputs if output.output_type == "error"]
+    text = "\n".join(json.dumps(output, ensure_ascii=False, default=str) for output in outputs)
+    text = text.replace("\\n", "\n").replace('\\"', '"')
+    if step.fails:
+        [error] = errors
+        assert step.fails in error.evalue
+        assert len(error.traceback) <= 8
+        return
+    assert not errors, errors[0].traceback
+    for words in step.shows:
+        assert told.filled(words) in text
+
+
+class TestTokensInAnExecutedNotebook:
+    def test_the_saved_notebook_has_no_piece_of_it(self, executed):
+        told, kernel = executed
+        self.look(without_link(kernel.notebook), told)
+
+    def test_its_export_has_no_piece_of_it(self, executed):
+        told, kernel = executed
+        page, _ = HTMLExporter().from_notebook_node(without_link(kernel.notebook))
+        assert "%tinybird" in page
+        assert not [piece for piece in self.wanted(told) if piece in page]
+
+    def test_no_file_has_a_piece_of_it(self, executed):
+        """Neither what commands wrote, nor IPython's history."""
+        told, _ = executed
+        files = files_of(told.folder)
+        assert any(name.endswith("history.sqlite") for name in files)
+        for name, content in files.items():
+            assert not [piece for piece in self.wanted(told) if piece.encode() in content], name
+
+    def test_the_search_finds_the_link(self, executed):
+        """The link to share has the token in it."""
+        told, kernel = executed
+        assert [piece for piece in self.wanted(told) if piece in nbformat.writes(kernel.notebook)]
+
+    def wanted(self, told: Told) -> set[str]:
+        typed = {step.secret for step in STORY if step.secret and not step.secret.startswith("{")}
+        assert typed
+        # What stands in the story's own first cell is there to be seen.
+        return secret_pieces(told.token, told.others) | {
+            piece for secret in typed if secret not in SETUP for piece in pieces(secret)
+        }
+
+    def look(self, notebook: Any, told: Told) -> None:
+        text = nbformat.writes(notebook)
+        assert not [piece for piece in self.wanted(told) if piece in text]
+
+
+def without_link(notebook: Any) -> Any:
+    """Return the notebook without the cell that was asked for a link with the token in it."""
+    return nbformat.v4.new_notebook(
+        cells=[cell for cell in notebook.cells if not cell.source.startswith("%tinybird pipe link")]
+    )

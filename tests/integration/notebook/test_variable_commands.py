@@ -121,7 +121,7 @@ def test_set_errors(connected, monkeypatch, tmp_path):
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     connected.ok("number = 7")
     for line, said in (
-        ("x", "No value was given"),
+        ("x", "No answer was given"),
         ("x --from-env CMDVARIABLES_NOT_THERE", "has no variable"),
         ("x --from-file not_there.txt", "cannot be read"),
         ("x --from-file bytes", "no text in UTF-8"),

@@ -99,10 +99,16 @@ class TestEnd:
     def test_never_before_its_lifetime_is_over(self):
         assert ends_at(None, 0.2) >= time.time() + 0.1
 
+    def test_a_lifetime_is_seconds_or_a_timedelta(self):
+        assert abs(ends_at(None, timedelta(hours=1)) - ends_at(None, 3600)) <= 1
+
     @pytest.mark.parametrize(
         ("expires_at", "lifetime"),
         [
             (None, None),
+            (None, timedelta(0)),
+            (None, timedelta.max),
+            (timedelta(hours=1), None),
             (1, 1),
             (None, 0),
             (None, -5),

@@ -222,6 +222,12 @@ class TestRefusals:
         assert "NODE p_0" in text
         assert text.index("NODE b") < text.index("TYPE endpoint")
 
+    def test_update(self, refusing, server, pipes):
+        server.on("/v0/pipes/p", *[server.answer(REFUSAL, 403), server.answer(PIPE)] * 2)
+        file, text = self.datafile(lambda: pipes.update("p", name="q", description="what for"))
+        assert (file, "what for" in text) == ("endpoints/q.pipe", True)
+        assert self.datafile(lambda: pipes.update("p", description=""))[0] == "endpoints/p.pipe"
+
     def test_append(self, refusing, pipes):
         refusing("/v0/pipes/p/nodes")
         file, text = self.datafile(lambda: pipes.append_node("p", "SELECT 2 AS two", name="c"))

@@ -216,7 +216,7 @@ class TestRetries:
 
 
 #: errors-and-limits.md section 2.
-SUCCESSES = [200, 201, 202, 204, 205, 304]
+SUCCESSES = [200, 201, 202, 204, 205]
 ERRORS = [400, 401, 403, 404, 405, 408, 409, 411, 413, 414, 415, 422, 429, 500, 502, 503, 504, 598, 599]
 
 
@@ -228,6 +228,13 @@ class TestStatuses:
         server.on("/v0/x", server.Answer(status, b""))
         reply = transport.send(WRITE)
         assert (reply.status, reply.json_object()) == (status, {})
+
+    @pytest.mark.parametrize("status", [101, 103, 199, 304, 399])
+    def test_what_is_neither_is_an_error(self, server, transport, status):
+        server.on("/v0/x", server.Answer(status, b""))
+        with pytest.raises(BadReply, match=f"POST /v0/x answered {status}"):
+            transport.send(WRITE)
+        assert len(server.seen) == 1
 
     @pytest.mark.parametrize("status", ERRORS)
     def test_errors_have_a_class_and_advice(self, server, transport, status):

@@ -146,7 +146,7 @@ class TestDictionaries:
             {"id": UUID(int=1), "s": "ü\n", "none": None, "list": [1]},
         ]
         assert [json.loads(line) for line in content(upload_of(iter(rows))).splitlines()] == [
-            {"n": 1, "at": "2024-01-02 03:00:00", "day": "2024-01-02", "d": "1.10"},
+            {"n": 1, "at": "2024-01-02 03:00:00Z", "day": "2024-01-02", "d": "1.10"},
             {"id": "00000000-0000-0000-0000-000000000001", "s": "ü\n", "none": None, "list": [1]},
         ]
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tinymagic import errors
+from tinymagic.api.http.cancelling import Cancellation
 from tinymagic.api.http.redaction import Secret
 from tinymagic.api.variables import Variable
 
@@ -108,3 +109,14 @@ class TestUsedBy:
         sources = [{"name": "s", "service_conf": {"key": "{{ tb_secret('x') }}"}}, {"name": "t", "a": "tb_secret('y')"}]
         server.on("/v0/datasources", server.answer({"datasources": sources}))
         assert ws.variables.used_by("x") == ["a", "b", "c", "s"]
+
+
+def test_a_wait_for_a_turn_can_be_cancelled(server, ws):
+    server.on("/v0/variables", server.answer({"variables": []}))
+    for _ in range(5):
+        ws.variables.list()
+    cancellation = Cancellation()
+    threading.Timer(0.1, cancellation.cancel).start()
+    with pytest.raises(errors.Cancelled):
+        ws.variables.list(cancellation=cancellation)
+    assert len(server.seen) == 5

@@ -128,7 +128,7 @@ class TestValues:
             (pa.array([True, None]), [True, None]),
             (pa.array([Decimal("1.50"), None], type=pa.decimal128(9, 2)), [1.5, None]),
             (pa.array([dt.date(2024, 1, 2), None]), ["2024-01-02", None]),
-            (pa.array([MOMENT, None], type=pa.timestamp("us")), ["2024-05-06 07:08:09.123456", None]),
+            (pa.array([MOMENT, None], type=pa.timestamp("us")), ["2024-05-06 07:08:09.123456Z", None]),
             (pa.array(["ü", None]), ["ü", None]),
             (pa.array([[1, None], []]), [[1, None], []]),
         ],

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from tinymagic.api.errors import ConfigurationError
+from tinymagic.api.errors import BadReply, ConfigurationError
 from tinymagic.api.http.answers import Answer
 from tinymagic.api.http.cancelling import Cancellation
 from tinymagic.api.http.failures import failure_of
@@ -107,6 +107,13 @@ class Transport:
         from tinymagic.api.own_token import OwnToken
 
         return OwnToken.of(self._secret.reveal())
+
+    @property
+    def identity(self) -> str:
+        """A text that tells this host and token from others, and does not tell the token."""
+        import hashlib
+
+        return hashlib.sha256(f"{self.host} {self._secret.reveal()}".encode()).hexdigest()
 
     def carries(self, token: Secret) -> bool:
         """Say whether *token* is the one that is sent."""
@@ -204,6 +211,19 @@ class Transport:
         """Send a GET and return the reply's JSON object."""
         return self.send(Request("GET", path, query or {}), **options).json_object()
 
+    def _no_answer(self, reply: Reply) -> BadReply:
+        """Return the error for a status that is neither success nor refusal.
+
+        Nobody asked for another protocol (101), or said that an older reply is at hand (304).
+        """
+        error = BadReply(
+            f"{reply.asked} answered {reply.status}, which is no answer to this request. A proxy in between may have "
+            "said so. Is the host right?",
+            status=reply.status,
+        )
+        error.answer = Answer.of(reply, self.redact)
+        return error
+
     def _until_done(
         self,
         request: Request,
@@ -228,8 +248,10 @@ class Transport:
             except NotAnswered as lost:
                 what, error, asked = lost.failure, lost.error, None
             else:
-                if reply.status < 400:
+                if 200 <= reply.status < 300:
                     return reply
+                if reply.status < 400:
+                    raise self._no_answer(reply)
                 if reply.status == 404 and done_perhaps:
                     return replace(reply, status=204, body=b"")
                 error = failure(reply) if failure else failure_of(reply, redact=self.redact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.api.errors import InvalidInput
@@ -71,16 +72,54 @@ def as_table(data: Any) -> Any:
         raise InvalidInput(f"These rows make no table: {error}.") from None
 
 
-def with_ignored(report: IngestReport, plan: Plan, source: DataSource | None) -> IngestReport:
-    """Name the columns of a table that the Data Source does not have."""
-    if plan.labels is None or source is None or not source.columns or report.ignored_columns:
-        return report
-    from tinymagic.frames.outgoing import unique_names
+def with_losses(report: IngestReport, plan: Plan, source: DataSource | None, data: Any = None) -> IngestReport:
+    """Name the columns of a table that the Data Source does not have, and what of values it does not keep.
 
-    known = {column.name for column in source.columns}
-    names = unique_names(list(plan.labels))
-    lost = tuple(label for label, name in zip(plan.labels, names, strict=True) if name not in known)
-    return replace(report, ignored_columns=lost)
+    Args:
+        report: of the rows.
+        plan: how they travelled.
+        source: the Data Source; ``None`` when it is not known.
+        data: the rows as they were given.
+    """
+    if source is None or not source.columns:
+        return report
+    types = {column.source_key: column.type for column in source.columns}
+    if plan.planned is None:
+        return replace(report, notices=(*report.notices, *_cut_times(data, types)))
+    from tinymagic.frames.narrowing import narrowings
+
+    notices = narrowings(plan.planned.columns, types)
+    names = [column.name for column in plan.planned.columns]
+    labels = plan.labels if plan.labels is not None and len(plan.labels) == len(names) else names
+    # A path of the whole row takes in every column.
+    lost = () if "" in types else (label for label, name in zip(labels, names, strict=True) if name not in types)
+    return replace(report, ignored_columns=tuple(lost), notices=(*report.notices, *notices))
+
+
+def _cut_times(rows: Any, types: Mapping[str, str]) -> list[str]:
+    """Say which times in dictionaries are finer than their columns; of other rows nothing is known."""
+    from tinymagic.frames.narrowing import fractions_lost, plain_type, ticks_kept
+
+    rows = [rows] if isinstance(rows, Mapping) else rows
+    if not isinstance(rows, list):
+        return []
+    found = []
+    for name, written in types.items():
+        kept = ticks_kept(plain_type(written))
+        if kept is None:
+            continue
+        times = (row.get(name) for row in rows if isinstance(row, Mapping))
+        # NaT is a datetime that is not equal to itself.
+        moments = (each for each in times if isinstance(each, datetime) and each == each)
+        odd = sum(_nanoseconds(each) * kept % 10**9 != 0 for each in moments)
+        if odd:
+            found.append(f"Column {name!r}: {fractions_lost(odd, written)}")
+    return found
+
+
+def _nanoseconds(moment: datetime) -> int:
+    # Only pandas' own has nanoseconds.
+    return moment.microsecond * 1000 + int(getattr(moment, "nanosecond", 0))
 
 
 def check_name(name: str, *, new: bool = True) -> None:

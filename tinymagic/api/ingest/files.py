@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import re
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, cast
 
 from tinymagic.api.errors import InvalidInput, PayloadTooLarge
@@ -25,6 +27,9 @@ DELIMITERS = b",;\t|"
 #: Behind the quotation mark that begins a field: up to the one that ends it, or to the end of the line.
 _QUOTED = rb'[^"]*(?:""[^"]*)*("(?!")|\Z)'
 _CONTINUED_RE = re.compile(_QUOTED)
+
+#: So much of a file is looked at for the kind of its line ends.
+_LINE_END_BYTES = 1_000_000
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -84,6 +89,16 @@ class LineFile:
             file.seek(offset)
         return file
 
+    @cached_property
+    def _ends_with_cr(self) -> bool:
+        """Whether the lines of a CSV file end as on the oldest Macs: with CR, and never with LF."""
+        if self.file_format != "csv":
+            return False
+        with contextlib.suppress(OSError, EOFError), self.open() as file:
+            begin = file.read(_LINE_END_BYTES)
+            return b"\r" in begin[:-1] and b"\n" not in begin
+        return False
+
     def records(self, offset: int, most_bytes: int) -> Iterator[tuple[bytes, bool]]:
         """Give the lines from *offset* on, and with each whether a record ends with it.
 
@@ -95,7 +110,8 @@ class LineFile:
         quoted = re.compile(b"(?:^|[" + re.escape(self.delimiters) + b']) *"' + _QUOTED)
         with self.open(offset) as file:
             try:
-                while line := file.readline(most_bytes + 1):
+                read = _reader_of_lines(file) if self._ends_with_cr else file.readline
+                while line := read(most_bytes + 1):
                     if len(line) > most_bytes:
                         raise PayloadTooLarge(
                             f"{self.name!r} has a line of more than {most_bytes / 1e6:,.1f} MB, which goes into no "
@@ -106,6 +122,13 @@ class LineFile:
                     yield line, not inside
             except (OSError, EOFError) as error:
                 raise InvalidInput(f"The file {self.name!r} cannot be read: {error}.") from None
+
+
+def _reader_of_lines(file: IO[bytes]) -> Callable[[int], bytes]:
+    """Return what ``file.readline`` is, for lines that end with CR."""
+    # In Latin-1 a byte is a character, whatever the encoding of the file.
+    text = io.TextIOWrapper(file, encoding="latin-1", newline="\r")
+    return lambda size: text.readline(size).encode("latin-1")
 
 
 def _ends_inside(line: bytes, quoted: re.Pattern[bytes], *, inside: bool) -> bool:

@@ -13,7 +13,8 @@ from tinymagic.api.errors import InvalidInput
 def json_line(place: int, row: object) -> bytes:
     r"""Write one row as a line of NDJSON, its line end included.
 
-    Dates, decimals, UUIDs and addresses become text, as the service wants them; NaN and NaT become null.
+    Dates, decimals, UUIDs and addresses become text, as the service wants them; NaN and NaT become null. A time without
+    a zone is UTC, as it is in a DataFrame; each is written with its offset, since a column may have a zone of its own.
 
     Args:
         place: of the row, for errors.
@@ -83,7 +84,10 @@ def _json_value(value: Any) -> Any:
 
     if isinstance(value, datetime):
         # NaT is a datetime that is not equal to itself.
-        return value.isoformat(sep=" ") if value == value else None
+        if value != value:
+            return None
+        written = value.isoformat(sep=" ")
+        return f"{written}Z" if value.tzinfo is None else written
     if isinstance(value, (date, Decimal, uuid.UUID, IPv4Address, IPv6Address)):
         return str(value)
     if hasattr(value, "tolist"):

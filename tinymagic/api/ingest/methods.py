@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -20,7 +21,7 @@ from tinymagic.api.ingest.fields import (
     flag_text,
     format_at,
     renamed,
-    with_ignored,
+    with_losses,
 )
 from tinymagic.api.ingest.pieces import Pieces
 from tinymagic.api.ingest.plan import Plan, Via, is_url, one_piece, plan_of, with_columns
@@ -31,7 +32,7 @@ from tinymagic.api.resource import Resource, path
 from tinymagic.frames.tables import is_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.ingest.report import IngestReport
@@ -112,6 +113,7 @@ class RowsIn(Resource):
         fields = self._creation(schema, engine, sorting_key, partition_key, engine_options, description)
         fields.update(dialect_fields(dialect), type_guessing=flag_text(type_guessing))
         report = self._send("create", name, plan, fields, timeout_s, "stop", on_progress, cancellation)
+        report = with_losses(report, plan, report.datasource)
         return replace(report, notices=(*report.notices, *notices))
 
     @overload
@@ -236,7 +238,7 @@ class RowsIn(Resource):
         if not wait:
             return self._start_job("append", name, plan, fields, timeout_s, on_progress, cancellation)
         report = self._send("append", name, plan, fields, timeout_s, on_failure, on_progress, cancellation)
-        return with_ignored(report, plan, existing)
+        return with_losses(report, plan, existing or report.datasource, data)
 
     def replace(
         self,
@@ -279,10 +281,11 @@ class RowsIn(Resource):
         fields = {"replace_condition": condition, **dialect_fields(dialect), **(options or {})}
         if is_url(data):
             return self._from_url("replace", name, data, format, fields, on_progress, cancellation, timeout_s)
-        existing = self._existing(name) if is_table(data) else None
+        existing = self._existing(name) if is_table(data) or isinstance(data, (list, Mapping)) else None
         columns: Sequence[Column] = existing.columns if existing is not None else ()
         plan = one_piece(data, via=via, file_format=format, columns=columns)
-        return self._send("replace", name, plan, fields, timeout_s, "stop", on_progress, cancellation)
+        report = self._send("replace", name, plan, fields, timeout_s, "stop", on_progress, cancellation)
+        return with_losses(report, plan, existing or report.datasource, data)
 
     # How it is done
 
@@ -351,8 +354,7 @@ class RowsIn(Resource):
             unit=plan.unit,
             cancellation=cancellation,
         )
-        report = run.run(plan.source)
-        return with_ignored(report, plan, report.datasource)
+        return run.run(plan.source)
 
     def _start_job(
         self,

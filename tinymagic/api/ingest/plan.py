@@ -129,7 +129,7 @@ def plan_of(
 def with_columns(plan: Plan, columns: Sequence[Column], anew: Callable[[], Plan]) -> Plan:
     """Return *plan* for a Data Source with these *columns*, made by *anew* where they decide about more than NULL."""
     if isinstance(plan.source, TableSource):
-        plan.source.nullable = {column.name: column.nullable for column in columns}
+        plan.source.nullable = {column.source_key: column.nullable for column in columns}
         return plan
     return anew() if isinstance(plan.source, Lines) else plan
 
@@ -163,7 +163,7 @@ def _of_table(
         file_format,
         most_bytes=min(most, SIZE_LIMITS[file_format]),
         most_rows=batch_rows,
-        nullable={column.name: column.nullable for column in columns},
+        nullable={column.source_key: column.nullable for column in columns},
         even_empty=even_empty,
     )
     return Plan(cast("Way", via), source, labels=tuple(column_labels(data)), planned=planned)
@@ -288,11 +288,11 @@ def one_piece(data: Any, *, via: Via, file_format: str | None, columns: Sequence
             source.planned,
             source.file_format,
             most_bytes=1 << 40,
-            nullable={column.name: column.nullable for column in columns},
+            nullable={column.source_key: column.nullable for column in columns},
             even_empty=True,
         )
         piece = next(single.pieces()) if source.planned.rows == 0 else single.all()
-        plan = Plan("multipart", Pieces([piece]), labels=table.labels)
+        plan = Plan("multipart", Pieces([piece]), labels=table.labels, planned=table.planned)
     elif isinstance(data, (str, os.PathLike, bytes, bytearray, memoryview)):
         upload = upload_of(cast("Any", data), file_format=file_format, any_size=True)
         file = line_file(upload)
@@ -312,4 +312,4 @@ def one_piece(data: Any, *, via: Via, file_format: str | None, columns: Sequence
             "one request, so that readers see all of it or nothing; it is never sent in parts. Nothing was sent. "
             "Send it as an import job (via='job'), or append it to a new Data Source and exchange the two."
         )
-    return Plan("job", plan.source, plan.unit, plan.labels) if via == "job" else plan
+    return replace(plan, way="job") if via == "job" else plan

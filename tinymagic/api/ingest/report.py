@@ -123,6 +123,18 @@ class IngestReport:
     #: and what was stored in between must not be sent once more.
     resumptions: list[IngestReport] = field(default_factory=list, repr=False, compare=False)
 
+    def __copy__(self) -> IngestReport:
+        # A copy that forgot its resumptions would send rows a second time, so a report is its own copy.
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> IngestReport:
+        return self
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what is pickled: the books, without the rows and the connection that could send them again."""
+        books = tuple(replace(batch, source=None) for batch in self.batches)
+        return {**vars(self), "batches": books, "carrier": None, "resumptions": []}
+
     @property
     def rows_in(self) -> int:
         """Rows that were taken from the data, sent or not."""

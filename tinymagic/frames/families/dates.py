@@ -7,6 +7,8 @@
 | DateTime, DateTime('Zone') | datetime64[s], datetime64[s, Zone] | pandas.Timestamp of that unit and zone |
 | DateTime64(p) | unit s for p = 0, ms for 1 to 3, us for 4 to 6, ns for 7 to 9; with the zone likewise | the same |
 
+Where `Notes.plain` asks for values of the standard library, those with microseconds or less are datetime.datetime.
+
 A type without a zone is in the server's zone, which is UTC; its column has no zone. NULL is NaT, and ``None`` inside
 containers.
 """
@@ -14,13 +16,14 @@ containers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinymagic.frames.arrow_buffers import mask_of, values_of
 from tinymagic.frames.base import ClickHouseType, Column, Notes, arguments_of, register
-from tinymagic.frames.zones import pandas_zone, utc_from_local
+from tinymagic.frames.zones import pandas_zone, utc_from_local, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,22 +87,26 @@ class DateTime(ClickHouseType):
     zone: str | None
 
     def cells_from_json(self, values: Sequence[Any], notes: Notes) -> list[Any]:
-        return self._cells(self.column_from_json(values, notes))
+        return self._cells(self._utc_from_json(values, notes), notes)
 
     def cells_from_arrow(self, array: Any, notes: Notes) -> list[Any]:
         import pyarrow as pa
 
-        return self._cells(self.column_from_arrow(pa.chunked_array([array]), notes))
+        return self._cells(self._utc_from_arrow(pa.chunked_array([array])), notes)
 
     def column_from_json(self, values: Sequence[Any], notes: Notes) -> Column:
+        return self._in_zone(self._utc_from_json(values, notes))
+
+    def column_from_arrow(self, chunked: Any, notes: Notes) -> Column:
+        return self._in_zone(self._utc_from_arrow(chunked))
+
+    def _utc_from_json(self, values: Sequence[Any], notes: Notes) -> np.ndarray[Any, Any]:
         if self.unit == "ns":
             self._check_range(values)
         moments = _moments(values, self.unit)
-        if self.zone is None:
-            return moments
-        return self._in_zone(utc_from_local(moments, self.zone, notes))
+        return moments if self.zone is None else utc_from_local(moments, self.zone, notes)
 
-    def column_from_arrow(self, chunked: Any, notes: Notes) -> Column:
+    def _utc_from_arrow(self, chunked: Any) -> np.ndarray[Any, Any]:
         # Some versions of the service write a DateTime as the plain count of seconds.
         written = str(chunked.type)
         unit = written[len("timestamp[") :].split(",")[0].rstrip("]") if written.startswith("timestamp") else "s"
@@ -111,21 +118,28 @@ class DateTime(ClickHouseType):
             ticks *= more // fewer
         if chunked.null_count:
             ticks[mask_of(chunked)] = _NAT
-        moments = ticks.view(f"datetime64[{self.unit}]")
-        return moments if self.zone is None else self._in_zone(moments)
+        moments: np.ndarray[Any, Any] = ticks.view(f"datetime64[{self.unit}]")
+        return moments
 
     def _in_zone(self, utc: np.ndarray[Any, Any]) -> Column:
+        if self.zone is None:
+            return utc
         import pandas as pd
 
-        assert self.zone is not None  # the callers asked
         series = pd.Series(utc, copy=False)
         return series.dt.tz_localize("UTC").dt.tz_convert(pandas_zone(self.zone)).array
 
-    @staticmethod
-    def _cells(column: Column) -> list[Any]:
+    def _cells(self, utc: np.ndarray[Any, Any], notes: Notes) -> list[Any]:
+        if notes.plain and self.unit != "ns":
+            moments: list[datetime | None] = utc.tolist()
+            if self.zone is None:
+                return moments
+            zone = zone_of(self.zone)
+            return [None if m is None else m.replace(tzinfo=timezone.utc).astimezone(zone) for m in moments]
         import pandas as pd
 
-        return [None if cell is pd.NaT else cell for cell in pd.Series(column, copy=False).astype(object)]
+        column = pd.Series(self._in_zone(utc), copy=False)
+        return [None if cell is pd.NaT else cell for cell in column.astype(object)]
 
     @staticmethod
     def _check_range(texts: Sequence[Any]) -> None:

@@ -48,10 +48,18 @@ class Enum(ClickHouseType):
         return [None if data is None else repaired(data)[0] for data in bytes_cells(array)]
 
     def column_from_cells(self, cells: Sequence[Any]) -> Column:
-        codes = self._codes
-        return self._column(np.fromiter((codes[cell] for cell in cells), dtype=np.int16, count=len(cells)))
+        return self._column(self.codes_of_cells(cells))
 
     def column_from_arrow(self, chunked: Any, notes: Notes) -> Column:
+        return self._column(self.codes_from_arrow(chunked, notes))
+
+    def codes_of_cells(self, cells: Sequence[Any]) -> np.ndarray[Any, Any]:
+        """Return the place of each label among the `labels`; -1 for NULL."""
+        codes = self._codes
+        return np.fromiter((codes[cell] for cell in cells), dtype=np.int16, count=len(cells))
+
+    def codes_from_arrow(self, chunked: Any, notes: Notes) -> np.ndarray[Any, Any]:
+        """Return the place of each label of a chunked array; -1 for NULL."""
         parts = [np.empty(0, dtype=np.int16)]
         for chunk in chunked.chunks:
             # Few labels, many rows: look each label up once, then only numbers move.
@@ -60,7 +68,7 @@ class Enum(ClickHouseType):
             places = np.array([self._codes[label] for label in labels] + [-1], dtype=np.int16)
             indices = encoded.indices.fill_null(len(labels)) if encoded.indices.null_count else encoded.indices
             parts.append(places[indices.to_numpy()])
-        return self._column(np.concatenate(parts))
+        return np.concatenate(parts)
 
     def _column(self, codes: np.ndarray[Any, Any]) -> Column:
         import pandas as pd

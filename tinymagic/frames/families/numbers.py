@@ -81,6 +81,12 @@ class WideInteger(ClickHouseType):
     """Int128 to UInt256: Python integers. Parquet carries them as fixed bytes, the lowest byte first."""
 
     signed: bool
+    bits: int
+
+    @property
+    def name(self) -> str:
+        """The type's own name, without what it stands in."""
+        return f"{'' if self.signed else 'U'}Int{self.bits}"
 
     def cells_from_json(self, values: Sequence[Any], notes: Notes) -> list[Any]:
         return [int(value) if type(value) is str else value for value in values]
@@ -186,7 +192,7 @@ for _width in (8, 16, 32, 64):
 
 @register("Int128", "Int256", "UInt128", "UInt256")
 def _wide_integer(item: Item) -> ClickHouseType:
-    return WideInteger(str(item), signed=not item.value.startswith("U"))
+    return WideInteger(str(item), signed=not item.value.startswith("U"), bits=int(item.value[-3:]))
 
 
 @register("Float32", "Float64", "BFloat16")

@@ -60,16 +60,7 @@ class Text(ClickHouseType):
     """Text of any length, or of a fixed count of bytes (the zero bytes at its end are kept)."""
 
     def cells_from_arrow(self, array: Any, notes: Notes) -> list[Any]:
-        cells: list[Any] = []
-        for data in bytes_cells(array):
-            if data is None:
-                cells.append(None)
-                continue
-            text, damaged = repaired(data)
-            if damaged:
-                note_damage(notes)
-            cells.append(text)
-        return cells
+        return _cells_of(array, notes)
 
     def column_from_cells(self, cells: Sequence[Any]) -> Column:
         import pandas as pd
@@ -87,18 +78,34 @@ class Text(ClickHouseType):
     def column_from_arrow(self, chunked: Any, notes: Notes) -> Column:
         import pyarrow as pa
 
-        chunks = []
-        for chunk in chunked.chunks:
-            if pa.types.is_string(chunk.type) and is_ascii(chunk):
-                chunks.append(chunk)
-                continue
-            try:
-                # Parquet readers trust the file's "this is text"; the cast from bytes checks it, without a copy.
-                plain = chunk.view(pa.binary()) if pa.types.is_string(chunk.type) else chunk.cast(pa.binary())
-                chunks.append(plain.cast(pa.string()))
-            except pa.ArrowInvalid:
-                chunks.append(pa.array(self.cells_from_arrow(chunk, notes), type=pa.string()))
-        return _column_from_chunks(chunks, pa)
+        return _column_from_chunks([text_array(chunk, notes) for chunk in chunked.chunks], pa)
+
+
+def text_array(array: Any, notes: Notes) -> Any:
+    """Return an Arrow array of text or bytes as one of sound UTF-8, mostly the same."""
+    import pyarrow as pa
+
+    if pa.types.is_string(array.type) and is_ascii(array):
+        return array
+    try:
+        # Parquet readers trust the file's "this is text"; the cast from bytes checks it, without a copy.
+        plain = array.view(pa.binary()) if pa.types.is_string(array.type) else array.cast(pa.binary())
+        return plain.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array(_cells_of(array, notes), type=pa.string())
+
+
+def _cells_of(array: Any, notes: Notes) -> list[Any]:
+    cells: list[Any] = []
+    for data in bytes_cells(array):
+        if data is None:
+            cells.append(None)
+            continue
+        text, damaged = repaired(data)
+        if damaged:
+            note_damage(notes)
+        cells.append(text)
+    return cells
 
 
 def _column_from_chunks(chunks: list[Any], pa: Any) -> Column:

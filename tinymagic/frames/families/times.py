@@ -2,7 +2,7 @@
 """Time and Time64: a span of time since midnight, or a negative one, as timedelta64 of the type's unit.
 
 ClickHouse goes from -999:59:59 to 999:59:59. There is no Parquet form of these types. Inside containers:
-pandas.Timedelta.
+pandas.Timedelta; datetime.timedelta where `Notes.plain` asks for the standard library and microseconds are enough.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ class Time(ClickHouseType):
     unit: str
 
     def cells_from_json(self, values: Sequence[Any], notes: Notes) -> list[Any]:
+        if notes.plain and self.unit != "ns":
+            spans: list[Any] = self.column_from_json(values, notes).tolist()
+            return spans
         import pandas as pd
 
         column = pd.Series(self.column_from_json(values, notes), copy=False)

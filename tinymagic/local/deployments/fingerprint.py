@@ -11,6 +11,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.connectors.settings import CONNECTOR
+
 if TYPE_CHECKING:
     from tinymagic.local.datafiles.model import ConnectionFile, DatasourceFile, PipeFile
     from tinymagic.local.records import DataSourceRecord, PipeRecord
@@ -40,7 +42,9 @@ def of_file(file: DatasourceFile | PipeFile | ConnectionFile) -> str:
 
 def of_datasource(record: DataSourceRecord) -> str:
     """Return a digest of what a deployment decides about a Data Source."""
-    return _digest([record.name, record.description, record.schema, record.engine, record.indexes])
+    said = [record.name, record.description, record.schema, record.engine, record.indexes]
+    # Only when there is one: the digests of all others are those of older versions.
+    return _digest([*said, record.settings[CONNECTOR]] if CONNECTOR in record.settings else said)
 
 
 def of_pipe(record: PipeRecord) -> str:

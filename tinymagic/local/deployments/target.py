@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.connectors.settings import CONNECTOR, check_settings, service_of
 from tinymagic.local.errors import ApiError
 from tinymagic.local.pipes.definitions import check_pipe_name, read_nodes
 from tinymagic.local.records import DataSourceRecord, PipeRecord, new_id
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from tinymagic.local.records import Workspace
     from tinymagic.local.sql.expressions import Expressions
     from tinymagic.local.tables.definition import TableDefinition
-
-#: Key of a Data Source's settings under which its file's other settings are, such as ``kafka_topic``.
-CONNECTOR = "connector"
 
 
 def planned_datasource(
@@ -55,6 +53,8 @@ def planned_datasource(
     digest = of_file(replace(file, tokens=(), tags=(), forward_query=""))
     if old and old.settings.get(DEPLOYED) == note(digest, of_datasource(old)) and old.settings.get(PATH) == file.file:
         return PlannedDataSource(old, old, file)
+    if "import_bucket_uri" in file.settings:
+        check_settings(file.settings)
     definition = define_table(columns_of(file), {**file.engine, "indexes": file.indexes}, expressions)
     record = replace(
         old or _blank(workspace, file.name),
@@ -64,13 +64,14 @@ def planned_datasource(
         engine=definition.engine.description(),
         indexes=list(definition.indexes),
     )
-    settings: dict[str, Any] = {**record.settings, PATH: file.file, DEPLOYED: note(digest, of_datasource(record))}
+    settings: dict[str, Any] = {**record.settings, PATH: file.file}
     if file.settings:
         settings[CONNECTOR] = dict(file.settings)
     else:
         settings.pop(CONNECTOR, None)
     if shared_with or "shared_with" in settings:
         settings["shared_with"] = list(dict.fromkeys([*settings.get("shared_with", []), *shared_with]))
+    settings[DEPLOYED] = note(digest, of_datasource(replace(record, settings=settings)))
     record = replace(record, settings=settings)
     if old is None:
         return PlannedDataSource(record, None, file, None, definition.sql, is_changed=True)
@@ -156,10 +157,10 @@ def _blank(workspace: Workspace, name: str) -> DataSourceRecord:
 
 
 def _type_of(file: DatasourceFile) -> str:
-    if "kafka_topic" in file.settings:
-        return "kafka"
-    if "import_service" in file.settings:
-        return file.settings["import_service"].lower()
+    return service_of(file.settings) or _format_of(file)
+
+
+def _format_of(file: DatasourceFile) -> str:
     return "ndjson" if any(column.jsonpath for column in file.columns) else "csv"
 
 

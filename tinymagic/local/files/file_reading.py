@@ -127,6 +127,7 @@ class FileReader:
         keeps_every_row: bool,
         layout: Layout | None = None,
         import_id: str = "",
+        most_rows: int | None = None,
     ) -> LoadReport:
         """Fill the staging *table* from the file and remove the file.
 
@@ -140,6 +141,7 @@ class FileReader:
             layout: of a CSV file whose columns were guessed from it; otherwise the header, if any, is held against
                 the names of *columns*.
             import_id: of the load; a new one when empty.
+            most_rows: of the file, from its start; ``None`` reads all.
 
         Raises:
             BadRequest: the file is not what *file_format* says, or lacks a column.
@@ -150,9 +152,16 @@ class FileReader:
                 if layout is None:
                     layout = self._layout(file, [column for column in columns if column.is_inserted], parameters)
                 return self._stage_csv(
-                    file, columns, layout, table, keeps_every_row=keeps_every_row, import_id=import_id
+                    file,
+                    columns,
+                    layout,
+                    table,
+                    keeps_every_row=keeps_every_row,
+                    import_id=import_id,
+                    most_rows=most_rows,
                 )
             source = ndjson_source(file.path, columns) if file_format == "ndjson" else self._parquet(file, columns)
+            source = source.limited(most_rows)
             return self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row, import_id=import_id)
         finally:
             file.path.unlink(missing_ok=True)
@@ -166,11 +175,12 @@ class FileReader:
         *,
         keeps_every_row: bool,
         import_id: str,
+        most_rows: int | None,
     ) -> LoadReport:
         inserted = [column for column in columns if column.is_inserted]
         # The engine stops at a blank line unless there is one column: then it takes it for a row with an empty value.
         if not _needs_repair(file, layout.dialect) and not (layout.width == 1 and _has_blank_line(file)):
-            source = layout.source(file.path, inserted)
+            source = layout.source(file.path, inserted).limited(most_rows)
             try:
                 return self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row, import_id=import_id)
             except EngineError as error:
@@ -184,7 +194,7 @@ class FileReader:
                 file.path, clean, layout.dialect, width=layout.width, skip_records=int(layout.has_header)
             )
             plain = replace(layout.dialect, delimiter=",", new_line="\n", escape="")
-            source = replace(layout, dialect=plain, has_header=False).source(clean, inserted)
+            source = replace(layout, dialect=plain, has_header=False).source(clean, inserted).limited(most_rows)
             report = self._loader.stage(source, columns, table, keeps_every_row=keeps_every_row, import_id=import_id)
         finally:
             clean.unlink(missing_ok=True)

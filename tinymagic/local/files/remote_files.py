@@ -263,7 +263,8 @@ def _opener(target: SplitResult) -> OpenerDirector:
 def _check(response: http.client.HTTPResponse, name: str, *, sampled: bool) -> None:
     if response.status not in (200, 206):
         raise UploadError(
-            f"{name} answered with status {response.status}{_reason(response)}, not with the file. Check the URL."
+            f"{name} answered with status {response.status}{_reason(response)}, not with the file. Check the URL.",
+            status=response.status,
         )
     if response.status == 206 and (not sampled or _range(response)[0] != 0):
         what = "the start of the file" if sampled else "the whole file"

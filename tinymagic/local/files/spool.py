@@ -39,7 +39,14 @@ UNCOMPRESSED_BYTES = 10_000_000_000
 
 
 class UploadError(ValueError):
-    """The bytes cannot be read as what they should be; the message is a sentence."""
+    """The bytes cannot be read as what they should be; the message is a sentence.
+
+    *status* is what another server answered with instead of the bytes, 0 when it did not answer or all is well there.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)

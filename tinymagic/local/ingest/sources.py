@@ -6,7 +6,7 @@ at all (NDJSON lines that are no JSON object) are told apart by `Source.is_recor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tinymagic.local.engine import Setting, quote_identifier, quote_string
@@ -54,6 +54,14 @@ class Source:
     is_record: str = "1"
     empty_fits: bool = False
     settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def limited(self, most_rows: int | None) -> Source:
+        """Return the source of the first rows only; ``None`` means all."""
+        if most_rows is None:
+            return self
+        # It is read several times, and with several threads another time it may be other rows.
+        settings = {**self.settings, "max_threads": 1, "max_parsing_threads": 1}
+        return replace(self, relation=f"(SELECT * FROM {self.relation} LIMIT {most_rows:d})", settings=settings)
 
 
 def csv_source(

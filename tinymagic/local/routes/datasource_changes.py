@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from tinymagic.local.access.permissions import Access, guarded
-from tinymagic.local.errors import BadRequest, NotFound
+from tinymagic.local.errors import BadRequest
 from tinymagic.local.flags import flag
 from tinymagic.local.http import in_thread, in_thread_to_write, json_response
 
@@ -104,15 +104,6 @@ async def dependencies(request: Request, access: Access) -> Response:
     return json_response({**graph, "dependencies": seen})
 
 
-async def no_connector(request: Request, access: Access) -> Response:
-    """Answer for what only Data Sources with a connector have; there are none here."""
-    services: Services = request.app.state.services
-    record = await in_thread(services.datasources.record, access.workspace, request.path_params["name"])
-    raise NotFound(
-        f"Data Source {record.name!r} has no connector that runs: nothing feeds Data Sources from elsewhere here."
-    )
-
-
 async def _asked(request: Request) -> tuple[Services, dict[str, str]]:
     return request.app.state.services, await text_parameters(request)
 
@@ -133,10 +124,5 @@ ROUTES = [
     guarded("/v0/datasources/{name}/delete", delete_rows, methods=["POST"], needs=_CREATE),
     guarded("/v1/datasources/{name}/delete", delete_rows_lightweight, methods=["POST"], needs=_CREATE),
     guarded("/v0/datasources/{name}/share", share, methods=["POST", "DELETE"], needs=["ADMIN"]),
-    guarded("/v0/datasources/{name}/scheduling/state", no_connector, methods=["GET", "PUT"], needs=_CREATE),
-    guarded("/v0/datasources/{name}/scheduling/runs", no_connector, methods=["POST"], needs=_CREATE),
-    guarded("/v0/datasources/{name}/sample", no_connector, methods=["POST"], needs=_CREATE),
-    guarded("/v0/datasources/{name}/start", no_connector, methods=["POST"], needs=_CREATE),
-    guarded("/v0/datasources/{name}/stop", no_connector, methods=["POST"], needs=_CREATE),
     guarded("/v0/dependencies", dependencies, methods=["GET"], needs=["DATASOURCES:READ"]),
 ]

@@ -14,14 +14,13 @@ from tinymagic.local.http import in_thread, in_thread_to_write, json_response
 from tinymagic.local.ingest.imports import ImportRequest
 from tinymagic.local.services.importing import MODES
 
-from .replies import shown_job
+from .replies import job_reply
 from .uploads import Received, receive
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from tinymagic.local.limits import Limits
-    from tinymagic.local.records import JobRecord
     from tinymagic.local.services import Services
     from tinymagic.local.services.datasources import DataSourcesService
 
@@ -74,7 +73,7 @@ async def load(request: Request, access: Access) -> Response:
         asked = _asked(received, services.limits)
         if url:
             job = await in_thread(services.imports.start, access, mode, asked)
-            return json_response(_job_reply(request, job), headers=rate)
+            return json_response(job_reply(request, job), headers=rate)
         return json_response(
             await in_thread_to_write(services.imports.run, access.workspace, mode, asked), headers=rate
         )
@@ -107,7 +106,7 @@ async def _load_in_job(request: Request, access: Access, mode: str) -> Response:
         rate = services.rates.check("imports", access.workspace.id)
         job = await in_thread(services.imports.start, access, mode, _asked(received, services.limits))
         received.path = None  # It belongs to the job now.
-        return json_response(_job_reply(request, job), 202, headers=rate)
+        return json_response(job_reply(request, job), 202, headers=rate)
     finally:
         received.discard()
 
@@ -158,19 +157,6 @@ def _asked(received: Received, limits: Limits) -> ImportRequest:
         if limit is not None and received.size_bytes > limit:
             raise PayloadTooLarge(f"The {file_format} file is over the limit of {limit} bytes for an upload.")
     return ImportRequest(parameters, received.path, file_format, received.file_name)
-
-
-def _job_reply(request: Request, job: JobRecord) -> dict[str, Any]:
-    """Return section 3.5 (c): the job's ids at the top, and the job."""
-    view = shown_job(request, job)
-    return {
-        "id": job.id,
-        "job_id": job.id,
-        "import_id": job.id,
-        "job_url": view["job_url"],
-        "status": view["status"],
-        "job": view,
-    }
 
 
 _CHANGING = ["DATASOURCES:CREATE", "DATASOURCES:APPEND"]

@@ -35,6 +35,19 @@ def shown_job(request: Request, job: JobRecord) -> dict[str, Any]:
     return services.jobs.view(job, base_url(request))
 
 
+def job_reply(request: Request, job: JobRecord) -> dict[str, Any]:
+    """Return what answers the start of an import: its ids at the top, and the job (``datasources.md`` 3.5 c)."""
+    view = shown_job(request, job)
+    return {
+        "id": job.id,
+        "job_id": job.id,
+        "import_id": job.id,
+        "job_url": view["job_url"],
+        "status": view["status"],
+        "job": view,
+    }
+
+
 def shown_extra(request: Request, extra: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys that a change of a Pipe adds to the reply, with the job as the API shows it."""
     job = extra.get("job")

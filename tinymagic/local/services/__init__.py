@@ -16,6 +16,8 @@ from tinymagic.local.sql.gate import SqlGate
 
 from .analyze import AnalyzeService
 from .connections import ConnectionsService
+from .connector_runs import ConnectorRuns
+from .connectors import Connectors
 from .copies import Copies
 from .copy_runs import CopyRuns
 from .datasource_changes import DataSourceChanges
@@ -38,6 +40,7 @@ from .schedules import Schedules
 from .sink_runs import SinkRuns
 from .sinks import Sinks
 from .sql_tools import SqlToolsService
+from .taken_files import TakenFiles
 from .tokens import TokensService
 from .variables import VariablesService
 from .workspaces import WorkspacesService
@@ -67,6 +70,7 @@ class Services:
     schedules: Schedules
     copies: Copies
     connections: ConnectionsService
+    connectors: Connectors
     sinks: Sinks
     query: QueryService
     endpoints: EndpointsService
@@ -112,6 +116,11 @@ class Services:
         schedules = Schedules(catalog, defining=pipes.defining)
         connections = ConnectionsService(catalog, secret_box, variables)
         sink_runs = SinkRuns(datasources, connections, composer, jobs, service_log)
+        imports = ImportService(datasources, jobs, operations)
+        taken = TakenFiles(engine, catalog, datasources.loader)
+        connector_runs = ConnectorRuns(datasources, connections, imports, jobs, taken)
+        connectors = Connectors(datasources, jobs, schedules, connector_runs)
+        imports.connector = changes.connector = connectors.given
         copy_runs = CopyRuns(datasources, composer, jobs, operations, service_log)
         populating = Populating(datasources, pipes, views, materializations, jobs, operations)
         around = Surroundings(engine, catalog, gate, limits, datasources, service_log, variables, secret_box, composer)
@@ -129,11 +138,12 @@ class Services:
             schedules=schedules,
             copies=Copies(datasources, composer, pipes, jobs, schedules, copy_runs),
             connections=connections,
+            connectors=connectors,
             sinks=Sinks(connections, composer, pipes, jobs, schedules, sink_runs),
             query=query,
             endpoints=EndpointsService(composer, query),
             datasources=datasources,
-            imports=ImportService(datasources, jobs, operations),
+            imports=imports,
             changes=changes,
             deletions=Deletions(datasources, jobs, operations),
             dependencies=changes.dependencies,

@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import NameTaken
+from tinymagic.local.connectors.settings import CONNECTOR
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.records import ConnectionRecord, new_id
 from tinymagic.local.secret_box import SecretUnreadable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tinymagic.local.catalog import Catalog
-    from tinymagic.local.records import PipeRecord, Workspace
+    from tinymagic.local.records import DataSourceRecord, PipeRecord, Workspace
     from tinymagic.local.secret_box import SecretBox
 
     from .variables import VariablesService
@@ -204,14 +205,20 @@ class ConnectionsService:
 
         Raises:
             NotFound: there is none.
-            Conflict: sinks use it, and not *force*.
+            Conflict: sinks or Data Sources use it, and not *force*.
         """
         with self._lock:
             record = self.find(workspace, id_or_name)
-            users = [pipe.name for pipe in self.sinks_of(workspace, record)]
+            pipes = [pipe.name for pipe in self.sinks_of(workspace, record)]
+            sources = [source.name for source in self.sources_of(workspace, record)]
+            users = [
+                f"the {kind} {', '.join(names)}"
+                for kind, names in (("Sink Pipes", pipes), ("Data Sources", sources))
+                if names
+            ]
             if users and not force:
                 raise Conflict(
-                    f"The connection {record.name!r} cannot be deleted: the Sink Pipes {', '.join(users)} use it.",
+                    f"The connection {record.name!r} cannot be deleted: {' and '.join(users)} use it.",
                     documentation=SINKS_PAGE,
                 )
             self._catalog.delete_connection(record.id)
@@ -227,13 +234,13 @@ class ConnectionsService:
             if any(node.type == "sink" and node.output.get("connection") == record.id for node in pipe.nodes)
         ]
 
+    def sources_of(self, workspace: Workspace, record: ConnectionRecord) -> list[DataSourceRecord]:
+        """Return the Data Sources that a connection belongs to."""
+        return [each for each in self._catalog.datasources(workspace.id) if record.name in _connections_named(each)]
+
     def view(self, workspace: Workspace, record: ConnectionRecord) -> dict[str, Any]:
         """Return the API's object; it has no setting that may be a secret."""
-        sources = [
-            {"id": each.id, "name": each.name}
-            for each in self._catalog.datasources(workspace.id)
-            if record.name in (each.settings.get("connection"), each.settings.get("kafka_connection_name"))
-        ]
+        sources = [{"id": each.id, "name": each.name} for each in self.sources_of(workspace, record)]
         sinks = [{"id": pipe.id, "name": pipe.name} for pipe in self.sinks_of(workspace, record)]
         return {
             "id": record.id,
@@ -253,6 +260,11 @@ class ConnectionsService:
         shown = {key: value for key, value in texts.items() if key in _SHOWN and "@" not in value}
         hidden = {key: value for key, value in texts.items() if key not in shown}
         return replace(record, settings=shown, secrets=self._box.seal(json.dumps(hidden)) if hidden else "")
+
+
+def _connections_named(source: DataSourceRecord) -> tuple[str, ...]:
+    settings = source.settings.get(CONNECTOR) or {}
+    return tuple(settings[key] for key in ("import_connection_name", "kafka_connection_name") if key in settings)
 
 
 def endpoint_of(values: Mapping[str, str]) -> str:

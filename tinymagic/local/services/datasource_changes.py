@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.catalog import NameTaken
+from tinymagic.local.connectors.settings import CONNECTOR, connector_of, service_of
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import BadRequest, Conflict, Forbidden, NotFound
 from tinymagic.local.flags import flag
@@ -19,9 +20,10 @@ from tinymagic.local.tables.definition import check_columns, index_definition, r
 from tinymagic.local.tables.schema import parse_schema, print_schema
 
 from .datasources import SHARED_WITH
+from .importing import no_connector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tinymagic.local.access.permissions import Access
     from tinymagic.local.records import DataSourceRecord, Workspace
@@ -46,15 +48,17 @@ class DataSourceChanges:
         self._catalog = datasources.catalog
         self._expressions = datasources.expressions
         self._watched = operations.watched
+        #: Returns the settings of the connector after a request, given those before.
+        self.connector: Callable[[Workspace, Mapping[str, str], Mapping[str, str]], dict[str, str]] = no_connector
 
     # Attributes and schema
 
     def update(self, workspace: Workspace, name_or_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Rename it, or set its description or tags (``PUT``), and describe it.
+        """Rename it, or set its description, tags or connector (``PUT``), and describe it.
 
         Raises:
             NotFound: there is none.
-            BadRequest, Conflict: the new name cannot be one, or is taken.
+            BadRequest, Conflict: the new name cannot be one, or is taken; the settings of the connector cannot be used.
         """
         record = self._datasources.record(workspace, name_or_id)
         name = fields.get("name", "").strip()
@@ -65,10 +69,16 @@ class DataSourceChanges:
             changes["description"] = fields["description"]
         if "backfill_column" in fields:
             changes["tags"] = {**record.tags, "backfill_column": fields["backfill_column"]}
+        before = connector_of(record)
+        connector = self.connector(workspace, fields, before)
+        if connector != before:
+            changes.update(settings={}, type=service_of(connector))
         if changes:
             with self._datasources.changing(workspace, record.id) as record:
                 if "tags" in changes:
                     changes["tags"] = {**record.tags, "backfill_column": fields["backfill_column"]}
+                if "settings" in changes:
+                    changes["settings"] = {**record.settings, CONNECTOR: connector}
                 self._catalog.update_datasource(replace(record, **changes))
         return self._datasources.get(workspace, record.id)
 

@@ -39,7 +39,7 @@ from tinymagic.names import QUARANTINE_SUFFIX, name_problem, near_hint, valid_na
 from .tags import resource_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tinymagic.local.catalog import Catalog
@@ -324,6 +324,7 @@ class DataSourcesService:
         description: str = "",
         type: str = "csv",  # noqa: A002 - the API's word
         headers: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
         fill: Callable[[DataSourceRecord, Table], None] | None = None,
     ) -> DataSourceRecord:
         """Make a Data Source.
@@ -335,6 +336,7 @@ class DataSourcesService:
             description: free text.
             type: of the files it is fed with.
             headers: column names in the file that it is made from.
+            settings: what else is kept with it.
             fill: called with the record and the staging table before anybody sees the Data Source; when it raises,
                 nothing was made.
 
@@ -353,6 +355,7 @@ class DataSourcesService:
             engine=definition.engine.description(),
             indexes=list(definition.indexes),
             headers={"header": [*headers]} if headers else {},
+            settings=dict(settings or {}),
         )
         try:
             self._create_tables(staged, definition)

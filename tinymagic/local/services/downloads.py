@@ -56,7 +56,7 @@ def downloaded(job: RunningJob, request: ImportRequest, spool: Spool) -> ImportR
         return download(request.parameters["url"], spool, most_bytes=UNCOMPRESSED_BYTES, on_bytes=on_bytes)
 
     try:
-        remote = _unless(job.check, work)
+        remote = unless(job.check, work)
     except UploadError as error:
         raise BadRequest(str(error), documentation=DATASOURCES_PAGE) from error
     with remote.path.open("rb") as file:
@@ -65,7 +65,7 @@ def downloaded(job: RunningJob, request: ImportRequest, spool: Spool) -> ImportR
     return replace(request, upload=remote.path, file_format=found, file_name=remote.file_name)
 
 
-def _unless(check: Callable[[], None], work: Callable[[], RemoteFile]) -> RemoteFile:
+def unless(check: Callable[[], None], work: Callable[[], RemoteFile]) -> RemoteFile:
     """Return what *work* does in a thread of its own, unless *check* raises meanwhile.
 
     A server that says nothing keeps a download waiting for long. Then it is left alone; it removes its file itself.

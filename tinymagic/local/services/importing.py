@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.connectors.settings import CONNECTOR, service_of
 from tinymagic.local.engine import EngineError
 from tinymagic.local.errors import ApiError, BadRequest, NotFound
 from tinymagic.local.files.remote_files import shown_url
@@ -34,7 +35,7 @@ from .downloads import check_address, downloaded
 from .running_job import JobCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tinymagic.local.access.permissions import Access
@@ -64,6 +65,8 @@ class _Import:
         size_bytes: of the file, uncompressed.
         file: prepared from the upload; removed at the end, whatever happens.
         unfinished: whether the staged tables are needed at the next start.
+        beside: further staged tables and their targets, which become visible in the same step.
+        most_rows: of the file, the others are not read; ``None`` reads all.
     """
 
     import_id: str
@@ -73,11 +76,17 @@ class _Import:
     size_bytes: int = 0
     file: SpooledFile | None = None
     unfinished: bool = False
+    beside: Sequence[tuple[Table, Table]] = ()
+    most_rows: int | None = None
 
     def commit(self) -> None:
         """The next step makes rows visible."""
         if self.job is not None:
             self.job.commit()
+
+
+class ImportUnfinished(ApiError):  # noqa: N818 - says what happened
+    """The rows are stored, but not everywhere until the next start; the staged tables are needed for that."""
 
 
 class ImportService:
@@ -91,6 +100,8 @@ class ImportService:
         self._spool = datasources.spool
         self._jobs = jobs
         self._operations = operations
+        #: Returns the settings of the connector after a request, given those before.
+        self.connector: Callable[[Workspace, Mapping[str, str], Mapping[str, str]], dict[str, str]] = no_connector
         jobs.retries_with("import", self._retry)
 
     def run(self, workspace: Workspace, mode: str, request: ImportRequest) -> dict[str, Any]:
@@ -144,6 +155,37 @@ class ImportService:
             internals={"mode": mode, "parameters": dict(request.parameters)} if url else {},
             discard=lambda: _remove(request.upload),
         )
+
+    def append_file(
+        self,
+        job: RunningJob,
+        workspace: Workspace,
+        request: ImportRequest,
+        *,
+        beside: Sequence[tuple[Table, Table]] = (),
+        most_rows: int | None = None,
+    ) -> LoadReport:
+        """Append one of the files of a job, and return what became of its rows. The upload is removed.
+
+        Args:
+            job: that does it; it can be cancelled before the rows become visible and again afterwards.
+            workspace: of the Data Source.
+            request: names the Data Source and has the upload.
+            beside: staged tables, each with its target; they become visible together with the rows, or not at all.
+            most_rows: read no more.
+
+        Raises:
+            NotFound, BadRequest: nothing was stored.
+            ImportUnfinished: see there; also what is *beside* is needed then.
+            JobCancelled: before anything was stored.
+        """
+        load = _Import(str(uuid.uuid4()), job, beside=beside, most_rows=most_rows)
+        try:
+            self._run(workspace, "append", request, load)
+        finally:
+            _remove(request.upload)
+        job.reopen()
+        return load.report
 
     # The work of a job
 
@@ -243,6 +285,8 @@ class ImportService:
             headers, layout = inferred.header, inferred.layout
             definition = define_table(inferred.columns, request.parameters, self._datasources.expressions)
 
+        connector = self.connector(workspace, request.parameters, {})
+
         def fill(record: DataSourceRecord, staged: Table) -> None:
             if file is not None and definition.engine.is_merge_tree:
                 self._fill(record, staged, file, request, load, layout)
@@ -253,8 +297,9 @@ class ImportService:
             name,
             definition,
             description=request.parameters.get("description", ""),
-            type=request.file_format,
+            type=service_of(connector) or request.file_format,
             headers=headers,
+            settings={CONNECTOR: connector} if connector else {},
             fill=fill,
         )
 
@@ -302,7 +347,7 @@ class ImportService:
     def _move(self, staged: Table, target: Table, load: _Import) -> None:
         """Make the rows visible, with what views make of them; a view that fails refuses them all."""
         quarantine = [(staged.quarantine, target.quarantine)] if load.report.quarantined else []
-        if not load.report.stored or not self._loader.views(target):
+        if not load.beside and (not load.report.stored or not self._loader.views(target)):
             load.commit()
             # The rows last: when they are there nothing can fail any more, and nobody sends them again.
             for each in quarantine:
@@ -313,7 +358,7 @@ class ImportService:
         with self._loader.feeding(staged, target) as feeding:
             load.commit()
             try:
-                feeding.move(quarantine)
+                feeding.move([*quarantine, *load.beside])
             except Unfinished as error:
                 load.unfinished = True
                 raise _unfinished() from error
@@ -416,6 +461,7 @@ class ImportService:
             keeps_every_row=exact,
             layout=layout,
             import_id=load.import_id,
+            most_rows=load.most_rows,
         )
         load.seconds = time.perf_counter() - begin
         return load.report
@@ -432,8 +478,16 @@ class ImportService:
         report.stored -= report.left_out
 
 
-def _unfinished() -> ApiError:
-    return ApiError(f"Do not send the file again: {unfinished_sentence()}.", status=500, documentation=DATASOURCES_PAGE)
+def _unfinished() -> ImportUnfinished:
+    return ImportUnfinished(
+        f"Do not send the file again: {unfinished_sentence()}.", status=500, documentation=DATASOURCES_PAGE
+    )
+
+
+def no_connector(workspace: Workspace, fields: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
+    """Leave the settings of a connector as they are: there are no connectors, as in small tests."""
+    del workspace, fields
+    return dict(old)
 
 
 def _remove(upload: Path | None) -> None:

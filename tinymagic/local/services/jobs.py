@@ -30,7 +30,7 @@ from tinymagic.local.ingest.imports import plain_reason
 from tinymagic.local.records import JobRecord, now
 from tinymagic.local.views.job import describe, log_row
 
-from .running_job import COMMITTING, WHEN_INTERRUPTED, JobCancelled, RunningJob
+from .running_job import COMMITTING, RETRIED_BY, WHEN_INTERRUPTED, JobCancelled, RunningJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -162,7 +162,10 @@ class JobsService:
         return record
 
     def retries_with(self, kind: str, retry: Callable[[Access, JobRecord], JobRecord]) -> None:
-        """Say how a job of *kind* is started again; *retry* gets the old one and returns the new one."""
+        """Say how a job of *kind* is started again; *retry* gets the old one and returns the new one.
+
+        Instead of a kind it may be what jobs have as `RETRIED_BY`.
+        """
         self._retries[kind] = retry
 
     # Asking
@@ -216,12 +219,20 @@ class JobsService:
         ]
         return found[:LISTED]
 
-    def unfinished(self, workspace: Workspace, kind: str, pipe_id: str) -> Sequence[JobRecord]:
-        """Return the jobs of one kind of a Pipe that wait or run, oldest first."""
+    def unfinished(
+        self, workspace: Workspace, kind: str, pipe_id: str = "", *, datasource_id: str = ""
+    ) -> Sequence[JobRecord]:
+        """Return the jobs of one kind of a Pipe, or of a Data Source, that wait or run, oldest first."""
         records = [running.record for running in list(self._unfinished.values())]
-        wanted = (workspace.id, kind, pipe_id)
-        found = [each for each in records if (each.workspace_id, each.kind, each.pipe_id) == wanted]
-        return sorted((each for each in found if each.status not in FINAL_STATUSES), key=lambda each: each.created_at)
+        found = [
+            each
+            for each in records
+            if (each.workspace_id, each.kind) == (workspace.id, kind)
+            and (not pipe_id or each.pipe_id == pipe_id)
+            and (not datasource_id or each.datasource_id == datasource_id)
+            and each.status not in FINAL_STATUSES
+        ]
+        return sorted(found, key=lambda each: each.created_at)
 
     def view(self, record: JobRecord, base_url: str, *, debug: str = "") -> dict[str, Any]:
         """Return the object of the API.
@@ -289,7 +300,7 @@ class JobsService:
                 f"Job {job_id!r} cannot be retried: {_PERHAPS_STORED} If they are not there, start a new import.",
                 documentation=JOBS_PAGE,
             )
-        again = self._retries.get(record.kind)
+        again = self._retries.get(record.internals.get(RETRIED_BY, record.kind))
         if again is None:
             raise BadRequest(f"A job of the kind {record.kind!r} cannot be retried.", documentation=JOBS_PAGE)
         return again(access, record)

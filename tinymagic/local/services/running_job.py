@@ -21,6 +21,9 @@ _PROGRESS_EVERY_S = 0.3
 #: Key of a job's internals: its result was about to become visible.
 COMMITTING = "committing"
 
+#: Key of a job's internals: whose work it is to start it again, when the kind of the job does not tell.
+RETRIED_BY = "retried_by"
+
 #: Key of a job's internals: what to expect when the server ends meanwhile, for work that is not simply undone by that.
 WHEN_INTERRUPTED = "when_interrupted"
 
@@ -82,6 +85,12 @@ class RunningJob:
             # Written down first: after a crash in this moment nobody can say for sure that nothing was stored.
             self._save(internals={**self.record.internals, COMMITTING: True})
             self._committed = True
+
+    def reopen(self) -> None:
+        """Say that what became visible is complete and that more comes: the job can be cancelled again."""
+        with self._lock:
+            self._save(internals={key: value for key, value in self.record.internals.items() if key != COMMITTING})
+            self._committed = False
 
     def cancel(self) -> bool:
         """Ask for the end; ``False`` when it is too late."""

@@ -1,9 +1,10 @@
-"""Runs of Pipes at set times: copies and sinks with a cron schedule (``pipes.md`` section 8, ``sinks.md``).
+"""Runs at set times: copies, sinks and connectors with a cron schedule (``pipes.md`` section 8, ``sinks.md``).
 
-Theory of operation. The catalogue holds the schedules, in the outputs of nodes; this service holds only when each is
-due next. One thread sleeps until the earliest due time, looking now and then whether the Pipes of the catalogue have
-changed. What is due is fired once and then due again at the next time *after now*. So of several due times that passed
-while the machine was asleep only one run is made, and those that passed while the server was down are not made up.
+Theory of operation. The catalogue holds the schedules, in the outputs of nodes and the settings of Data Sources; a
+timetable tells those of one kind, and this service holds only when each is due next. One thread sleeps until the
+earliest due time, looking now and then whether the catalogue has changed. What is due is fired once and then due again
+at the next time *after now*. So of several due times that passed while the machine was asleep only one run is made, and
+those that passed while the server was down are not made up.
 
 The clock may jump. Forward is like sleep. Back by up to `_SMALL_JUMP` (somebody corrects the time): due times that
 were fired already are not fired again. Back by more: the earlier time was plainly wrong, and every due time is worked
@@ -18,7 +19,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -27,15 +28,16 @@ from tinymagic.local.errors import BadRequest
 from tinymagic.local.pipes.definitions import PIPES_PAGE
 from tinymagic.local.records import PipeRecord, Workspace
 
+from .pipe_timetable import PipeTimetable
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
-    from typing import TypeAlias
 
     from tinymagic.local.catalog import Catalog
-    from tinymagic.local.records import Node
 
-    Run: TypeAlias = Callable[[Workspace, PipeRecord, Node, datetime], None]
+    from .pipe_timetable import Run
+    from .timetable import Scheduled
 
 logger = logging.getLogger("tinymagic.local")
 
@@ -53,11 +55,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class _Key:
-    """Which node of which Pipe, and its schedule: with another one it is another entry."""
+    """What is scheduled, by ids, and when: with another cron it is another entry."""
 
     workspace_id: str
-    pipe_id: str
-    node_id: str
+    place: tuple[str, ...]
     cron: str
 
 
@@ -66,7 +67,7 @@ class Schedules:
 
     Args:
         catalog: where the schedules are written.
-        defining: holds the definitions of a workspace.
+        defining: holds the definitions of Pipes in a workspace.
         clock: gives the present time in UTC.
     """
 
@@ -78,9 +79,10 @@ class Schedules:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._catalog = catalog
-        self._defining = defining
         self._clock = clock
-        self._runs: dict[str, Run] = {}
+        self._pipes = PipeTimetable(catalog, defining)
+        self._timetables: list[Callable[[Workspace], Iterable[Scheduled]]] = []
+        self._kinds: tuple[type[Any], ...] = (Workspace,)
         self._dues: dict[_Key, datetime] = {}
         self._looked_at = clock()
         self._version = -1
@@ -89,13 +91,20 @@ class Schedules:
         self._condition = threading.Condition()
         self._ticking = threading.Lock()
         self._thread: threading.Thread | None = None
+        self.add(PipeRecord, self._pipes.scheduled)
+
+    def add(self, kind: type[Any], timetable: Callable[[Workspace], Iterable[Scheduled]]) -> None:
+        """Follow one more timetable: what it tells of a workspace changes only when records of *kind* do."""
+        self._timetables.append(timetable)
+        self._kinds = (*self._kinds, kind)
+        self._version = -1
 
     def register(self, type: str, run: Run) -> None:  # noqa: A002 - the API's word
         """Say what runs nodes of *type* (``copy``, ``sink``).
 
         *run* gets workspace, Pipe and node as they are in the catalogue, and the time when the run was due.
         """
-        self._runs[type] = run
+        self._pipes.runs[type] = run
         self._version = -1
 
     def start(self) -> None:
@@ -168,27 +177,24 @@ class Schedules:
         self._looked_at = moment
 
     def _look(self, moment: datetime) -> None:
-        """Read the schedules anew if a Pipe has changed. What is the same keeps its due time."""
-        version = self._catalog.version_of(PipeRecord, Workspace)
+        """Read the schedules anew if something has changed. What is the same keeps its due time."""
+        version = self._catalog.version_of(*self._kinds)
         if version == self._version:
             return
         self._version = version
         known, self._dues = self._dues, {}
-        for workspace, pipe, node in self._scheduled():
-            key = _Key(workspace.id, pipe.id, node.id, str(node.output["schedule_cron"]))
-            if key in known:
-                self._dues[key] = known[key]
-            else:
-                self._plan(key, moment)
-
-    def _scheduled(self) -> Iterator[tuple[Workspace, PipeRecord, Node]]:
         for workspace in self._catalog.workspaces():
-            if workspace.closing or workspace.main:  # A branch is for trying things; nothing runs there by itself.
-                continue
-            for pipe in self._catalog.pipes(workspace.id):
-                for node in pipe.nodes:
-                    if node.type in self._runs and is_running(node.output):
-                        yield workspace, pipe, node
+            for each in self._scheduled(workspace):
+                key = _Key(workspace.id, each.place, each.cron)
+                if key in known:
+                    self._dues[key] = known[key]
+                else:
+                    self._plan(key, moment)
+
+    def _scheduled(self, workspace: Workspace) -> list[Scheduled]:
+        if workspace.closing or workspace.main:  # A branch is for trying things; nothing runs there by itself.
+            return []
+        return [each for timetable in self._timetables for each in timetable(workspace)]
 
     def _plan(self, key: _Key, moment: datetime) -> None:
         """Work out when *key* is due after *moment*."""
@@ -196,40 +202,24 @@ class Schedules:
             self._dues[key] = Cron(key.cron).next_after(moment)
         except CronError as error:
             self._dues.pop(key, None)
-            logger.warning("The schedule of the Pipe %s is not followed. %s", key.pipe_id, error)
+            logger.warning("The schedule of %s is not followed. %s", key.place[0], error)
 
     def _fire(self, key: _Key, due: datetime) -> None:
         """Start the run, unless the catalogue has changed since it was looked at."""
         workspace = self._catalog.workspace(key.workspace_id)
-        pipe = self._catalog.pipe(key.workspace_id, key.pipe_id)
-        node = pipe.node(key.node_id) if pipe else None
-        if workspace is None or workspace.closing or pipe is None or node is None:
-            self._dues.pop(key, None)
-            return
-        if node.type not in self._runs or not is_running(node.output) or node.output["schedule_cron"] != key.cron:
+        every = self._scheduled(workspace) if workspace is not None else []
+        found = next((each for each in every if (each.place, each.cron) == (key.place, key.cron)), None)
+        if found is None:
             self._dues.pop(key, None)
             return
         if Cron(key.cron).is_once:
             # Taken away first: a run that is lost in a crash can be started by hand, one too many not taken back.
             self._dues.pop(key, None)
-            self._take_away(workspace, pipe, node)
+            found.take_away()
         try:
-            self._runs[node.type](workspace, pipe, node, due)
+            found.run(due)
         except Exception:
-            logger.exception("The scheduled run of the Pipe %s could not be started.", pipe.id)
-
-    def _take_away(self, workspace: Workspace, pipe: PipeRecord, node: Node) -> None:
-        # Under way may be a change of the Pipe that has read the old schedule and would bring it back.
-        with self._defining(workspace):
-            present = self._catalog.pipe(workspace.id, pipe.id)
-            kept = present.node(node.id) if present else None
-            if present is not None and kept is not None:
-                self._catalog.update_pipe(present.with_node(replace(kept, output={**kept.output, "schedule_cron": ""})))
-
-
-def is_running(output: dict[str, Any]) -> bool:
-    """Say whether the output of a node has a schedule that is not paused."""
-    return bool(output.get("schedule_cron")) and not output.get("paused")
+            logger.exception("The scheduled run of %s could not be started.", key.place[0])
 
 
 def schedule_object(output: dict[str, Any]) -> dict[str, str] | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tinymagic.local.errors import ApiError, BadRequest
 from tinymagic.local.secret_text import MASK, hidden
 from tinymagic.local.sinks import SINKS_PAGE
-from tinymagic.local.sinks.buckets import object_url
 
-from .connections import S3_SERVICES, credentials_of, endpoint_of, value_of
+from .bucket_access import access_to
+from .connections import S3_SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -136,17 +136,9 @@ def target_of(connections: ConnectionsService, workspace: Workspace, order: Orde
             f"The path {bucket.uri('')} is none of S3; with the connection {connection.name!r} write s3://...",
             documentation=SINKS_PAGE,
         )
-    values = connections.values(workspace, connection)
-    key_id, secret = credentials_of(values)
-    if not key_id or not secret:
-        raise BadRequest(
-            f"The connection {connection.name!r} has no access key. The embedded Tinybird cannot take on a role at "
-            "AWS: give the connection s3_access_key_id and s3_secret_access_key.",
-            documentation=SINKS_PAGE,
-        )
-    endpoint = endpoint_of(values)
-    region = value_of(values, ("s3_region", "s3_iamrole_region", "region")) or "us-east-1"
-    return SinkTarget(lambda key: object_url(endpoint, region, bucket, key), key_id, secret, order.hidden)
+    access = access_to(connection, connections.values(workspace, connection), SINKS_PAGE)
+    credentials = access.credentials
+    return SinkTarget(lambda key: access.url(bucket, key), credentials.key_id, credentials.secret, order.hidden)
 
 
 def masked(text: str, values: Iterable[str], otherwise: str = MASK) -> str:

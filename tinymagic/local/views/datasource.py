@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.local.connectors.settings import CONNECTOR, service_of
 from tinymagic.local.datafiles.model import DatasourceFile, TokenLine
 from tinymagic.local.datafiles.printing import datasource_text
-from tinymagic.local.deployments.target import CONNECTOR
 from tinymagic.local.tables.schema import Column, parse_schema
 from tinymagic.names import QUARANTINE_SUFFIX
 
@@ -48,6 +48,10 @@ def describe(record: DataSourceRecord, sizes: Mapping[str, tuple[int, int]], *, 
         "quarantine_rows": sizes.get(record.name + QUARANTINE_SUFFIX, (0, 0))[0],
         "indexes": record.indexes,
     }
+    connector = record.settings.get(CONNECTOR) or {}
+    if service := service_of(connector):
+        name = connector.get("import_connection_name") or connector.get("kafka_connection_name")
+        described.update(service=service, connector=name)
     if whole:
         described["schema"] = {"sql_schema": record.schema}
     return described

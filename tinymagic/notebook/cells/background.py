@@ -38,6 +38,8 @@ class BackgroundQuery:
         from tinymagic.api.http.cancelling import Cancellation
 
         self._cell = cell
+        # Looked up here: the session belongs to the thread of the cells.
+        self._cell.workspace  # noqa: B018
         self._on_done = on_done
         self._cancellation = Cancellation()
         self._rows: Rows | None = None

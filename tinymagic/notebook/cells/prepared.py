@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,11 +22,11 @@ from tinymagic.notebook.source import Source
 from tinymagic.sqltext import meaningful
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tinymagic.api.http.cancelling import Cancellation
     from tinymagic.api.query import Dtypes, FormatChoice, ResultType
-    from tinymagic.api.raw_results import Rows
+    from tinymagic.api.raw_results import KeptReply, Rows
     from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.cells.arguments import TbsqlArguments
     from tinymagic.notebook.extension import Notebook
@@ -43,7 +44,7 @@ class PreparedCell:
         source: the user's SQL.
         composed: the same with saved cells in front.
         bound: the same with typed calls in the place of ``{{ }}``.
-        workspace: that is asked.
+        connect: gives the Workspace that is asked.
         limit: rows, or ``None`` for all.
         timeout_s: seconds for the whole reply.
         wire_format: ``auto``, ``parquet`` or ``json``.
@@ -53,10 +54,19 @@ class PreparedCell:
     source: Source
     composed: Composed
     bound: Bound
-    workspace: Workspace
+    connect: Callable[[], Workspace] = field(repr=False)
     limit: int | None
     timeout_s: float
     wire_format: str
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The Workspace that is asked; what is frozen on disk needs none.
+
+        Raises:
+            ConfigurationError: nothing is configured, or the settings cannot be used.
+        """
+        return self.connect()
 
     @property
     def request(self) -> dict[str, Any]:
@@ -68,19 +78,45 @@ class PreparedCell:
             "pipeline": self.arguments.pipeline,
         }
 
-    def rows(self, cancellation: Cancellation | None = None) -> Rows:
+    def rows(
+        self, cancellation: Cancellation | None = None, *, on_reply: Callable[[KeptReply], object] | None = None
+    ) -> Rows:
         """Ask the Workspace; return the rows in the type that the cell wants, and the facts about them.
+
+        Args:
+            cancellation: ends the request from another thread.
+            on_reply: gets the reply, to be kept.
 
         Raises:
             TinybirdError: as `Query.rows` raises, with its place in the user's text.
         """
+        workspace = self.workspace
         with self.placed():
-            from types import SimpleNamespace
-
-            frame = self.workspace.query.frame(
-                self.bound.text, format=cast("FormatChoice", self.wire_format), cancellation=cancellation, **self.request
+            return workspace.query.rows(
+                self.bound.text,
+                format=cast("FormatChoice", self.wire_format),
+                type=cast("ResultType", self.arguments.type),
+                dtypes=cast("Dtypes", self.arguments.dtypes or "exact"),
+                cancellation=cancellation,
+                on_reply=on_reply,
+                **self.request,
             )
-            return SimpleNamespace(value=frame, facts=frame.attrs["tinybird"])  # type: ignore
+
+    def rows_of(self, kept: KeptReply, *, notice: str) -> Rows:
+        """Return the rows of a kept reply, in the type that the cell wants.
+
+        Raises:
+            InvalidInput: they cannot be read here.
+        """
+        from tinymagic.api.kept_replies import rows_of
+
+        arguments = self.arguments
+        return rows_of(
+            kept,
+            type=cast("ResultType", arguments.type),
+            dtypes=cast("Dtypes", arguments.dtypes or "exact"),
+            notice=notice,
+        )
 
     @contextlib.contextmanager
     def placed(self) -> Iterator[None]:
@@ -121,7 +157,6 @@ def prepare_cell(
 
     Raises:
         CellProblem: the cell cannot be right.
-        TinybirdError: there is no Workspace to ask.
     """
     composed = Composed(source.sql)
     try:
@@ -140,7 +175,7 @@ def prepare_cell(
         source,
         composed,
         bound,
-        workspace=notebook.session.workspace(arguments.profile),
+        connect=lambda: notebook.session.workspace(arguments.profile),
         limit=options.limit if arguments.limit is None else arguments.limit,
         timeout_s=arguments.timeout_s or options.timeout_s,
         wire_format=arguments.format or options.format,

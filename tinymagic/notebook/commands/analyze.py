@@ -112,7 +112,7 @@ def _create(call: Call, name: str, rows: Any, analysis: Analysis) -> None:
 
 
 def _write(call: Call, name: str, analysis: Analysis) -> None:
-    from tinymagic.api.refusals import Datafile
+    from tinymagic.api.refusals import datafile_for
     from tinymagic.datafiles import datasource_text
     from tinymagic.names import name_problem
 
@@ -122,7 +122,7 @@ def _write(call: Call, name: str, analysis: Analysis) -> None:
     if not analysis.schema:
         raise CellProblem("Nothing was written: the service proposes no schema.")
     text = datasource_text(name, analysis.schema, engine={"engine": "MergeTree"})
-    write_datafile(call.options["to"], Datafile(f"datasources/{name}.datasource", text), yes="yes" in call.options)
+    write_datafile(call.options["to"], datafile_for("Data Source", name, text), yes="yes" in call.options)
 
 
 _ENDING_RE = re.compile(r"(\.(csv|ndjson|jsonl|json|parquet))?(\.gz)?$", re.IGNORECASE)

@@ -32,16 +32,17 @@ def confirm(question: str, *, yes: bool, otherwise: str = "Nothing was deleted."
     return False
 
 
-def ask_secret(prompt: str, *, what: str, instead: str) -> str:
+def ask_secret(prompt: str, *, what: str, instead: str, exact: bool = False) -> str:
     """Ask for a secret, which is not shown.
 
     Args:
         prompt: what the person sees.
         what: is asked for, for the messages.
         instead: a sentence that names another way, for where nobody can be asked.
+        exact: whether blanks around the answer belong to it.
 
     Returns:
-        The answer, without blanks around it.
+        The answer, without blanks around it unless *exact*.
 
     Raises:
         CellProblem: nobody can be asked here, or the answer is empty.
@@ -52,6 +53,7 @@ def ask_secret(prompt: str, *, what: str, instead: str) -> str:
         answer = getpass(prompt)
     except (EOFError, OSError, NotImplementedError):
         raise CellProblem(f"Nobody can be asked for {what} here. {instead}") from None
-    if not answer.strip():
+    answer = answer if exact else answer.strip()
+    if not answer:
         raise CellProblem(f"No answer was given for {what}; nothing has changed.")
-    return answer.strip()
+    return answer

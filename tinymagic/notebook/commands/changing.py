@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tinymagic.api.http.redaction import Secret
 from tinymagic.errors import TinybirdError
+from tinymagic.notebook.commands.asking import ask_secret
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.problems import CellProblem
 
@@ -58,15 +59,7 @@ def user_token(call: Call) -> Secret:
     Raises:
         CellProblem: nobody can be asked, or nothing is answered.
     """
-    from getpass import getpass
-
     known = known_user_token(call)
     if known is not None:
         return known
-    try:
-        answer = getpass("Your user token: ").strip()
-    except (EOFError, OSError, NotImplementedError):
-        raise CellProblem("Nobody can be asked for your user token here: set TB_USER_TOKEN.") from None
-    if not answer:
-        raise CellProblem("No user token was given; nothing has changed.")
-    return Secret(answer)
+    return Secret(ask_secret("Your user token: ", what="your user token", instead="Set TB_USER_TOKEN."))

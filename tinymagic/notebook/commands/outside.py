@@ -25,7 +25,7 @@ def ls(call: Call) -> pd.DataFrame:
     import pandas as pd
 
     found = sorted(call.workspace.connections.list(), key=lambda each: each.name)
-    rows = [(each.name, each.service, ", ".join(each.sinks), ", ".join(each.datasources)) for each in found]
+    rows = [(each.name, each.service, _users(each.sinks), _users(each.datasources)) for each in found]
     frame: pd.DataFrame = pd.DataFrame(rows, columns=["name", "service", "sinks", "data sources"])
     return frame
 
@@ -38,13 +38,17 @@ def show(call: Call) -> pd.DataFrame:
     facts = {
         "Connection": found.name,
         "Service": found.service,
-        "Sinks": ", ".join(found.sinks),
-        "Data Sources": ", ".join(found.datasources),
+        "Sinks": _users(found.sinks),
+        "Data Sources": _users(found.datasources),
     }
     print_facts(facts)
     rows = [(str(key), str(value)) for key, value in found.settings.items()]
     frame: pd.DataFrame = pd.DataFrame(rows, columns=["setting", "value"])
     return frame
+
+
+def _users(names: tuple[str, ...] | None) -> str:
+    return "unknown (the service does not tell)" if names is None else ", ".join(names)
 
 
 def _near(call: Call, name: str) -> AbstractContextManager[None]:
@@ -109,8 +113,10 @@ def _settings(call: Call) -> dict[str, str]:
 def rm(call: Call) -> None:
     """Delete one, after saying what uses it."""
     found = _get(call, call.words[0])
-    used = [*found.sinks, *found.datasources]
+    used = [*(found.sinks or ()), *(found.datasources or ())]
     uses = f" These use it: {', '.join(visible(each) for each in used)}." if used else ""
+    if found.sinks is None or found.datasources is None:
+        uses += " The service does not tell all that uses it."
     if confirm(f"Delete the connection {visible(found.name)}?{uses}", yes="yes" in call.options):
         call.workspace.connections.delete(found.name, force="force" in call.options)
         print(f"Deleted the connection {visible(found.name)}.")

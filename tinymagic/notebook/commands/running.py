@@ -34,14 +34,15 @@ def say_started(call: Call, job: Job, what: str) -> None:
 
 
 def _files(job: Job) -> str:
-    """Say which files a sink wrote, where the job tells."""
+    """Say which files a sink wrote or a connector read, where the job tells."""
     files = job.raw.get("files")
     paths = (
         [each.get("path") if isinstance(each, Mapping) else each for each in files] if isinstance(files, list) else []
     )
     names = [visible(str(each)) for each in paths if each]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f" It wrote {', '.join(names[:3])}{more}." if names else ""
+    did = "read" if job.kind == "import" else "wrote"
+    return f" It {did} {', '.join(names[:3])}{more}." if names else ""
 
 
 def when_words(schedule: Schedule | None, otherwise: str) -> str:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tinymagic.api.http.redaction import Secret
-from tinymagic.notebook.commands.asking import confirm
+from tinymagic.notebook.commands.asking import ask_secret, confirm
 from tinymagic.notebook.commands.naming import near
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.paths import path_of, read_at_most
@@ -131,17 +131,9 @@ def _of_file(file: str) -> Secret:
 
 
 def _asked(name: str) -> Secret:
-    from getpass import getpass
-
-    try:
-        answer = getpass(f"Value of {visible(name)}: ")
-    except (EOFError, OSError, NotImplementedError):
-        raise CellProblem(
-            f"Nobody can be asked for the value of {name} here: use --from-env ENV or --from-file FILE."
-        ) from None
-    if not answer:
-        raise CellProblem(f"No value was given for {name}; nothing has changed.")
-    return Secret(answer)
+    what = f"the value of {visible(name)}"
+    instead = "Use --from-env ENV or --from-file FILE."
+    return Secret(ask_secret(f"Value of {visible(name)}: ", what=what, instead=instead, exact=True))
 
 
 def used_by(call: Call) -> pd.DataFrame:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tinymagic.api.refusals import Datafile
 
 
-def write_datafile(folder: str, datafile: Datafile, *, yes: bool = False) -> bool:
+def write_datafile(folder: str, datafile: Datafile | None, *, yes: bool = False) -> bool:
     """Write a definition into a project folder, and say so; for ``--to FOLDER`` of commands that make something.
 
     A file of the folder that defines the resource already is taken for it, wherever it stands; when it differs, that
@@ -26,15 +26,17 @@ def write_datafile(folder: str, datafile: Datafile, *, yes: bool = False) -> boo
 
     Args:
         folder: of the project; made when it is not there.
-        datafile: its place in the folder, and its text.
+        datafile: its place in the folder, and its text; ``None`` for a name that cannot be the name of a file.
         yes: whether the answer was given with ``--yes``.
 
     Returns:
         Whether the file says now what *datafile* says.
 
     Raises:
-        CellProblem: nobody can be asked, or the file cannot be written.
+        CellProblem: there is no such file, nobody can be asked, or the file cannot be written.
     """
+    if datafile is None:
+        raise CellProblem("Nothing was written: that name cannot be the name of a file.")
     from tinymagic.notebook.project.folder import read_project
 
     project = read_project(folder, empty=True)

@@ -51,7 +51,7 @@ class TestLines:
             "many": np.array([1.0, np.nan]),
         }
         assert json.loads(json_line(0, row)) == {
-            "at": "2024-01-02 03:00:00",
+            "at": "2024-01-02 03:00:00Z",
             "day": "2024-01-02",
             "d": "1.10",
             "id": "00000000-0000-0000-0000-000000000001",
@@ -288,3 +288,32 @@ class TestFiles:
     def test_a_dialect_that_forbids_cutting(self):
         with pytest.raises(PayloadTooLarge, match="escapechar"):
             plan_of(b"a\n1\n", batch_rows=1, dialect={"escapechar": "\\"})
+
+
+class TestOldMacLines:
+    """CSV whose lines end with CR only."""
+
+    TEXT = b'n,s\r1,a\r2,"b\rc"\r\r3,d'
+
+    def test_rows_are_counted(self):
+        assert count_rows(LineFile("csv", content=self.TEXT), header=True) == 3
+        assert count_rows(LineFile("csv", content=b"n\r\n1\r\n2\r\n"), header=True) == 2
+
+    def test_packed(self, tmp_path):
+        path = tmp_path / "a.csv.gz"
+        path.write_bytes(gzip.compress(self.TEXT + b"\r"))
+        assert count_rows(LineFile.at(path, "csv"), header=True) == 3
+
+    def test_pieces_are_whole_records(self):
+        file = LineFile("csv", content=self.TEXT)
+        source = Lines(file, most_bytes=100, most_rows=1, header=b"n,s\r", offset=4)
+        found = [content(piece) for piece in source.pieces()]
+        assert found == [b"n,s\r1,a\r", b'n,s\r2,"b\rc"\r', b"n,s\r\r3,d"]
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [(None, "c"), ("$.a", "a"), ("$.a.b", "a"), ("$.a[:]", "a"), ("$['a b'].c", "a b"), ("$", ""), ("json:$.a", "a")],
+)
+def test_what_fills_a_column(path, key):
+    assert Column("c", "String", jsonpath=path).source_key == key

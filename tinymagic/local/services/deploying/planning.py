@@ -102,6 +102,7 @@ class Planning:
                 self.problems.append(problem_of(pipe, error))
                 self._failed.add(pipe.name)
         self._check_targets()
+        self._check_connections()
 
     def try_out(self, trial: Trial) -> None:
         """Try the plan; outputs of Pipes and Data Sources that they make are put into it.
@@ -172,6 +173,16 @@ class Planning:
             else:
                 found.append(other.id)
         return found
+
+    def _check_connections(self) -> None:
+        """Find connectors without their connection."""
+        known = {each.name for each in self._around.catalog.connections(self._workspace.id)}
+        known |= {*self._project.connections, *self._project.broken}
+        for file in self._project.datasources.values():
+            name = file.settings.get("import_connection_name")
+            if name and name not in known:
+                message = f"The connection {name!r} does not exist. Add {name}.connection, or name another one."
+                self.problems.append(Problem(file.file, message, file.lines.get("import_connection_name", 0)))
 
     def _check_targets(self) -> None:
         """Find copies into what is no Data Source."""
