@@ -187,14 +187,10 @@ OPERATIONS: dict[str, str] = {
 #: Operations that have a route which only says what is not there.
 REFUSED: dict[str, str] = dict.fromkeys(
     (
-        "GET /v0/datasources/{name}/scheduling/state",
-        "PUT /v0/datasources/{name}/scheduling/state",
-        "POST /v0/datasources/{name}/scheduling/runs",
-        "POST /v0/datasources/{name}/sample",
         "POST /v0/datasources/{name}/start",
         "POST /v0/datasources/{name}/stop",
     ),
-    "answers 404: nothing feeds Data Sources from elsewhere here",
+    "answers 400 for Kafka, which nothing here reads from; 404 without a connector",
 )
 REFUSED["GET /v0/datasources-bigquery-credentials"] = "answers 400: there is no BigQuery account here"
 REFUSED["DELETE /v0/pipes/{pipe}/nodes/{node}/stream"] = "answers 404: there are no streams"

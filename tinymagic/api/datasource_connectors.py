@@ -19,7 +19,8 @@ class ConnectorIngestion(Resource):
     """The part of `tinymagic.api.datasources.DataSources` about those that a connector fills.
 
     For a Data Source without a connector the service answers 404, which is `tinymagic.errors.NotFound` here. The
-    embedded server has no connectors that run, and says so.
+    embedded server runs connectors to S3, to services that speak its protocol, and to Google's storage with an HMAC
+    key; it reads from no Kafka broker, and answers `start` and `stop` with `tinymagic.errors.BadRequest`.
     """
 
     def scheduling_state(self, name: str) -> str:
@@ -52,10 +53,11 @@ class ConnectorIngestion(Resource):
     def run_scheduling(self, name: str) -> Mapping[str, Any]:
         """Let the connector fetch now; return the whole reply, whose shape the contract does not tell.
 
-        `Job.of` reads it when it tells of a job.
+        `Job.of` reads it when it tells of a job, as that of the embedded server does.
 
         Raises:
             NotFound: there is no such Data Source, or it has no schedule.
+            Conflict: the embedded server: it fetches already.
         """
         return self._change("POST", path("/v0/datasources/", name, "/scheduling/runs"))
 

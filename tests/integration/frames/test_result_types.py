@@ -110,7 +110,9 @@ def back(cell):
     if cell is None or cell is pd.NA or cell is pd.NaT:
         return None
     if isinstance(cell, pd.Timestamp):
-        return (cell.tz_convert("UTC") if cell.tz else cell.tz_localize("UTC")).as_unit("ns").value
+        # In whole numbers: nanoseconds of a year far away do not fit into a Timestamp.
+        nanoseconds = {"s": 10**9, "ms": 10**6, "us": 1_000, "ns": 1}[cell.unit]
+        return int(cell.asm8.astype("int64")) * nanoseconds
     if isinstance(cell, datetime):
         moment = cell if cell.tzinfo else cell.replace(tzinfo=timezone.utc)
         return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1) * 1000

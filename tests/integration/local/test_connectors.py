@@ -651,7 +651,7 @@ def deploy(api: Api, files: dict[str, str]) -> None:
 @contextmanager
 def refusing(status: int = 403, body: bytes = b"<Error><Code>SignatureDoesNotMatch</Code></Error>") -> Iterator[str]:
     """Run a server that gives everybody the same answer; gives its URL."""
-    with serving(lambda path, host: (status, body)) as url:  # noqa: ARG005 - it does not matter who asks
+    with serving(lambda path, host: (status, body)) as url:
         yield url
 
 

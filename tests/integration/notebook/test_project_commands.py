@@ -333,7 +333,7 @@ class TestSave:
             ("%%tbsql --save select\nSELECT 1", "reserved name"),
             ("%%tbsql --save a-b -N\nSELECT 1", "not a valid node name"),
             ("%%tbsql --save a -N\n-- nothing", "no SQL to save"),
-            ("%%tbsql -N\nSELECT 1", "without --save"),
+            ("%%tbsql -N\nSELECT 1", "only together with --save"),
             ("%tbsql -w nosuch SELECT 1", "no saved cell 'nosuch'"),
         ],
     )
