@@ -10,13 +10,14 @@ PACKAGES_pysdk := 'tinybird-python-sdk>=0.3.7'
 PACKAGES_third := 'verdin>=0.5.3' 'pytest-tinybird>=0.5.0'
 NODE_PACKAGES := '@tinybirdco/sdk@>=0.0.84' '@chronark/zod-bird@>=1.0.0' '@tinybirdco/mockingbird@>=1.1.4' zod
 
-.PHONY: help demo test conformance lab check bench cov clean
+.PHONY: help demo test conformance lab labextension check bench cov clean
 
 help:
 	@echo "make demo         run the quickstart on an embedded Tinybird with real flights; results in build/"
 	@echo "make test         run all tests"
 	@echo "make conformance  run programs written for Tinybird against it, installed in build/"
 	@echo "make lab          open JupyterLab on the notebooks"
+	@echo "make labextension build the colours for JupyterLab again; needs npm"
 	@echo "make check        lint, format and type checks"
 	@echo "make bench        measure against peers; ratios in benchmarks/RESULTS.md"
 	@echo "make cov          tests with branch coverage; page in htmlcov/"
@@ -37,6 +38,10 @@ conformance: .venv/.test $(VENDOR:%=build/vendor-%/.installed) build/vendor-node
 lab: .venv/.lab
 	$(BIN)/tinymagic lab
 
+labextension: .venv/.test
+	$(BIN)/python labextension/build.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+
 check: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,7 +55,7 @@ cov: .venv/.test
 	$(BIN)/pytest --cov --cov-report=term --cov-report=html
 
 clean:
-	rm -rf .venv build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist labextension/node_modules htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per set of packages; made again when pyproject.toml changes.

@@ -1,6 +1,6 @@
 // Which text of a cell is SQL, and its colours there.
 
-import { highlightingFor } from '@codemirror/language';
+import { highlightingFor, language } from '@codemirror/language';
 import { Compartment, EditorState, Prec, RangeSetBuilder } from '@codemirror/state';
 import { Decoration, ViewPlugin } from '@codemirror/view';
 import { highlightTree } from '@lezer/highlight';
@@ -18,16 +18,14 @@ const isSqlCell = text => CELL.test(text.sliceString(0, BEGINNING));
 // The language of the cell, in front of the notebook's own while the cell begins with `%%tbsql`. The cell's MIME type
 // stays: to the kernel, to completion and to other extensions this is a cell of IPython.
 function sqlCells(model) {
-  const language = new Compartment();
+  const place = new Compartment();
   const chosen = isSql => (isSql ? Prec.highest(tbsql) : []);
-  const isOn = state => language.get(state) instanceof Array === false;
   return [
-    language.of(chosen(CELL.test(model.sharedModel.getSource().slice(0, BEGINNING)))),
+    place.of(chosen(CELL.test(model.sharedModel.getSource().slice(0, BEGINNING)))),
     EditorState.transactionExtender.of(change => {
-      if (!change.docChanged || isSqlCell(change.newDoc) === isOn(change.startState)) {
-        return null;
-      }
-      return { effects: language.reconfigure(chosen(isSqlCell(change.newDoc))) };
+      const isSql = isSqlCell(change.newDoc);
+      const isShown = change.startState.facet(language) === tbsql;
+      return isSql === isShown ? null : { effects: place.reconfigure(chosen(isSql)) };
     })
   ];
 }

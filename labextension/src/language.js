@@ -47,12 +47,22 @@ function readUntil(stream, state, closing, escapes, kind) {
   return kind;
 }
 
-function inMagicLine(stream, state) {
+// Blank lines may stand before the magic.
+function beforeMagic(stream, state) {
   if (stream.match(SPACES)) {
     return null;
   }
-  if (stream.match(/^%%?tbsql(?!\w)/)) {
-    return 'magic';
+  state.token = stream.match(/^%%?tbsql(?!\w)/) ? inMagicLine : atStatement;
+  return state.token === inMagicLine ? 'magic' : atStatement(stream, state);
+}
+
+function inMagicLine(stream, state) {
+  if (stream.sol()) {
+    state.token = atStatement;
+    return atStatement(stream, state);
+  }
+  if (stream.match(SPACES)) {
+    return null;
   }
   const word = stream.match(NAME, false);
   if (stream.match(/^(?:\(|--(?:\s|$)|\/\*)/, false) || (word && STARTS.has(word[0].toUpperCase()))) {
@@ -79,10 +89,10 @@ function inMagicLine(stream, state) {
   return null;
 }
 
-// Blanks, comments and the braces of templates, which may stand anywhere.
+// Blanks, comments and the braces of templates, which may stand anywhere; undefined when there is something else.
 function aside(stream, state) {
   if (stream.match(SPACES)) {
-    return 'blank';
+    return null;
   }
   if (stream.match('--') || stream.match(/^#[! ]/)) {
     stream.skipToEnd();
@@ -104,7 +114,7 @@ function aside(stream, state) {
 // Before the first word of the SQL: also the `%` that makes it a template.
 function atStatement(stream, state) {
   const found = aside(stream, state);
-  if (found) {
+  if (found !== undefined) {
     return found;
   }
   if (stream.match(/^%(?!})/)) {
@@ -121,11 +131,10 @@ function atStatement(stream, state) {
 
 function inSql(stream, state) {
   const found = aside(stream, state);
-  if (found) {
+  if (found !== undefined) {
     return found;
   }
-  const parameter = stream.match(/^\{\s*[\p{L}_][\p{L}\p{N}_]*\s*:[^{}]+\}/u);
-  if (parameter) {
+  if (stream.match(/^\{\s*[\p{L}_][\p{L}\p{N}_]*\s*:[^{}]+\}/u)) {
     return 'parameter';
   }
   for (const [quote, kind] of [["'", 'string'], ['`', 'quoted'], ['"', 'quoted']]) {
@@ -197,19 +206,14 @@ function inTemplate(stream, state) {
 
 export const tbsql = StreamLanguage.define({
   name: 'tbsql',
-  startState: () => ({ token: inMagicLine, inside: null }),
+  startState: () => ({ token: beforeMagic, inside: null }),
   copyState: state => ({ ...state }),
   token(stream, state) {
-    // Blank lines may stand before the magic; the line of the magic ends with its line.
-    if (state.token === inMagicLine && stream.sol() && !stream.match(/^\s*%/, false)) {
-      state.token = atStatement;
-    }
     if (state.inside) {
       const { closing, escapes, kind } = state.inside;
       return readUntil(stream, state, closing, escapes, kind);
     }
-    const kind = state.token(stream, state);
-    return kind === 'blank' ? null : kind;
+    return state.token(stream, state);
   },
   tokenTable: TOKENS,
   languageData: {

@@ -14,9 +14,12 @@ from IPython.core.magic import needs_local_scope, no_var_expand
 from traitlets import Bool, CFloat, CInt, Enum, Unicode
 from traitlets.config import Configurable
 
+from tinymagic.notebook import colours
 from tinymagic.notebook.tab import TabKey
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tinymagic.notebook.cells.comparison import Runs
     from tinymagic.notebook.display import Presenter
     from tinymagic.notebook.nodes import NodeStore
@@ -61,6 +64,7 @@ class Notebook:
         self._names: SchemaCache | None = None
         self._runs: Runs | None = None
         self.tab_key = TabKey(self)
+        self.put_colours_back: Callable[[], None] | None = None
         self.options.observe(self._on_connection_change, ["host", "region", "profile"])
 
     @property
@@ -229,6 +233,8 @@ class Notebook:
         """Put back what was registered, and close the connections."""
         self.options.unobserve_all()
         self.tab_key.close()
+        if self.put_colours_back is not None:
+            self.put_colours_back()
         if self._names is not None:
             self._names.forget()
         if self._presenter is not None:
@@ -273,6 +279,7 @@ def load(shell: Any) -> None:
     shell.input_transformers_cleanup.insert(0, notebook.keep_single_line)
     shell.configurables.append(notebook.options)
     notebook.tab_key.register()
+    notebook.put_colours_back = colours.register(shell)
     _loaded[id(shell)] = _Loaded(notebook, before, config)
     print(notebook.session.line())
 

@@ -36,7 +36,7 @@ def _any_of(kind: str, *, without: str = "") -> words:
     return words([word for word in _WORDS[kind] if word not in left_out], _NO_DOT_BEFORE, _NO_DOT_BEHIND)
 
 
-class TbsqlLexer(RegexLexer):
+class TbsqlLexer(RegexLexer):  # type: ignore[misc] # Pygments ships no types.
     """``%%tbsql`` or ``%tbsql`` with its options, and the SQL on its line and below."""
 
     name = "Tinybird SQL cell"

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,11 @@ import requests
 from tests.integration.conftest import Api
 from tests.integration.s3_server import KEY_ID, SECRET
 from tinymagic import local
+from tinymagic.local.catalog import Catalog
+from tinymagic.local.engine import Engine
+from tinymagic.local.ingest.imports import ImportRequest
+from tinymagic.local.limits import Limits
+from tinymagic.local.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -302,6 +308,53 @@ class TestWhatGoesWrong:
             assert source.run()["files_imported"] == 1
             assert source.numbers() == [1, 2]
 
+    def test_a_file_that_is_not_given_out(self, api: Api, bucket: Bucket) -> None:
+        """Keeps the others not back."""
+        for name in ("a", "b", "c"):
+            bucket.write(f"days/{name}.csv", csv(ord(name)))
+
+        def answer(path: str, host: str) -> tuple[int, bytes]:
+            if "/b.csv" in path:
+                return 403, b""
+            reply = requests.get(bucket.endpoint + path, headers={"Host": host}, timeout=20)
+            return reply.status_code, reply.content
+
+        with serving(answer) as endpoint:
+            source = Source(api, bucket, connection_fields={"s3_endpoint": endpoint})
+            job = source.run()
+        assert job["status"] == "error"
+        assert "1 of 3" in job["error"]
+        assert "/days/b.csv" in job["error"]
+        assert source.numbers() == [ord("a"), ord("c")]
+
+    def test_no_file_is_given_out(self, api: Api, bucket: Bucket) -> None:
+        """The run ends soon."""
+        for number in range(9):
+            bucket.write(f"days/{number}.csv", csv(number))
+
+        def answer(path: str, host: str) -> tuple[int, bytes]:
+            if ".csv" in path.partition("?")[0]:
+                return 403, b""
+            reply = requests.get(bucket.endpoint + path, headers={"Host": host}, timeout=20)
+            return reply.status_code, reply.content
+
+        with serving(answer) as endpoint:
+            source = Source(api, bucket, connection_fields={"s3_endpoint": endpoint})
+            job = source.run()
+        assert (job["status"], job["files_failed"]) == ("error", 3)
+        assert "403" in job["error"]
+
+    def test_the_same_key_in_another_bucket_is_another_file(self, source: Source, s3: str) -> None:
+        from tests.integration.s3_server import Bucket
+
+        other = Bucket(s3)
+        source.bucket.write("days/a.csv", csv(1))
+        other.write("days/a.csv", csv(1))
+        source.run()
+        settings = {"bucket_uri": f"s3://{other.name}/days/*.csv"}
+        assert source.api.request("PUT", f"/v0/datasources/{source.name}", data=settings).status_code == 200
+        assert source.run()["files_imported"] == 1
+
     def test_what_answers_is_no_bucket(self, api: Api, bucket: Bucket) -> None:
         with refusing(200, b"<html>hello</html>") as endpoint:
             job = Source(api, bucket, connection_fields={"s3_endpoint": endpoint}).run()
@@ -326,6 +379,8 @@ class TestWhatGoesWrong:
             ({"import_format": "xml"}, "import_format"),
             ({"import_from_timestamp": "yesterday"}, "import_from_timestamp"),
             ({"import_strategy": "replace"}, "import_strategy"),
+            ({"service": "dynamodb"}, "import_service"),
+            ({"import_format": '{{ tb_secret("x") }}'}, "Environment Variables"),
         ],
     )
     def test_settings_that_cannot_be(self, source: Source, fields: dict[str, str], said: str) -> None:
@@ -376,6 +431,43 @@ class TestSchedule:
             source.api.request("PUT", f"/v0/datasources/{source.name}", data={"cron": "@once"})
             wait(lambda: len(source.jobs()) > before)  # noqa: B023 - called in the loop
             assert source.finished(source.jobs()[0]["id"])["files_failed"] == failed
+
+
+class TestClock:
+    """With a clock of the test's own, on the services of a server without HTTP."""
+
+    @pytest.mark.parametrize("schedule", ["@auto", "*/1 * * * *"])
+    def test_every_minute(self, bucket: Bucket, schedule: str) -> None:
+        engine, catalog = Engine(None), Catalog(None)
+        services = Services.build(engine, catalog, Limits())
+        try:
+            [workspace, *_] = catalog.workspaces()
+            services.schedules.close()  # No thread of its own from now on.
+            moment = datetime(2030, 1, 1, 10, 0, 30, tzinfo=timezone.utc)
+            services.schedules._clock = lambda: moment
+            services.connections.create(workspace, "lake", "s3", bucket.settings)
+            settings = {"connector": "lake", "bucket_uri": f"s3://{bucket.name}/*.csv", "cron": schedule}
+            asked = ImportRequest({"name": "timed", "schema": "day Date, n Int32", **settings})
+            services.imports.run(workspace, "create", asked)
+            services.schedules.tick()
+            taken = []
+            for number in range(3):
+                bucket.write(f"{number}.csv", csv(number))
+                moment += timedelta(minutes=1)
+                services.schedules.tick()
+                jobs = services.jobs.list(workspace, kind="import")
+                assert len(jobs) == number + 1
+                assert services.jobs.wait(jobs[0].id, 30)
+                taken.append(services.jobs.get(workspace, jobs[0].id).details["files_imported"])
+            assert taken == [1, 1, 1]
+            services.connectors.set_state(workspace, "timed", "paused")
+            moment += timedelta(minutes=1)
+            services.schedules.tick()
+            assert len(services.jobs.list(workspace, kind="import")) == 3
+        finally:
+            services.close()
+            catalog.close()
+            engine.close()
 
 
 class TestSample:

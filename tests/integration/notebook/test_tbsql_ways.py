@@ -33,6 +33,7 @@ class TestDryRun:
         assert "{{Int64(tm_n)}}" in ran.printed
         assert "-- tm_n = '5' ({{ n }}, Int64)" in ran.printed
         assert "-- limit: 7" in ran.printed
+        assert f"-- reads: {trips}" in ran.printed
         assert "Nothing was run." in ran.printed
 
     def test_reads(self, connected, trips):
@@ -195,6 +196,11 @@ class TestBackground:
         assert len(handle.result(timeout_s=60)) == 1
         assert handle.done
         assert "1 row" in repr(handle)
+
+    def test_its_line_is_shown_once(self, connected):
+        ran = connected.ok("%%tbsql --background\nSELECT 1")
+        assert len(ran.displays) == 1
+        assert "query in the background" not in ran.printed
 
     def test_a_target_gets_the_rows(self, connected):
         handle = connected.ok("%%tbsql later --background\nSELECT 7 AS n").value

@@ -47,8 +47,8 @@ ON_DEMAND = "@on-demand"
 #: How often the connector looks by itself when the schedule is `AUTO`.
 _AUTO_CRON = "* * * * *"
 
-#: Kinds of buckets by how their addresses begin.
-SERVICES = {"s3": "s3", "gs": "gcs"}
+#: What the service of a bucket may be called, by how its address begins; the first when nothing is said.
+SERVICES = {"s3": ("s3", "s3_iamrole"), "gs": ("gcs", "gcs_hmac", "gcs_service_account")}
 
 _BUCKET_URI_RE = re.compile(r"(s3|gs)://([A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9])/(.+)", re.DOTALL)
 _MOST_CHARACTERS = 1_024
@@ -92,8 +92,7 @@ def service_of(settings: Mapping[str, str]) -> str:
     """Return the kind of connector: ``s3``, ``gcs``, ``kafka``, ...; empty when the settings are of none."""
     if "kafka_topic" in settings:
         return "kafka"
-    scheme = settings.get("import_bucket_uri", "").partition("://")[0].lower()
-    return settings.get("import_service", "").lower() or SERVICES.get(scheme, "")
+    return settings.get("import_service", "").lower() or _services(settings)[0]
 
 
 def schedule_of(settings: Mapping[str, str]) -> str:
@@ -134,6 +133,9 @@ def check_settings(settings: Mapping[str, str]) -> None:
             raise _refusal(f"import_schedule: {error}. It may also be {AUTO} or {ON_DEMAND}.") from error
     if settings.get("import_strategy", "append").lower() != "append":
         raise _refusal("import_strategy: only APPEND can be used for files of a bucket.")
+    services = _services(settings)
+    if any(services) and settings.get("import_service", services[0]).lower() not in services:
+        raise _refusal(f"import_service: of such a bucket it is {' or '.join(services)}.")
     if not any(secrets_used(text) for text in settings.values()):
         read_files(settings)
 
@@ -160,6 +162,10 @@ def read_files(settings: Mapping[str, str]) -> BucketFiles:
         raise _refusal(f"import_format: it is {', '.join(FORMATS)}, not {format_[:40]!r}.")
     since = settings.get("import_from_timestamp", "").strip()
     return BucketFiles(found[1], found[2], KeyPattern(found[3]), format_, _moment(since) if since else None)
+
+
+def _services(settings: Mapping[str, str]) -> tuple[str, ...]:
+    return SERVICES.get(settings.get("import_bucket_uri", "").partition("://")[0].strip().lower(), ("",))
 
 
 def _moment(text: str) -> datetime:

@@ -53,6 +53,9 @@ _MOST_ERRORS = 20
 
 _CHUNK_BYTES = 1 << 16
 
+#: So many files one after the other that cannot be fetched end a run: then it is not the files.
+_MOST_UNREACHED = 3
+
 #: Services of connections, by how the addresses of their buckets begin.
 _SERVICES = {"s3": S3_SERVICES, "gs": GCS_SERVICES}
 
@@ -74,13 +77,14 @@ class SampleLimits:
 
 @dataclass
 class _Progress:
-    """What a run has done so far."""
+    """What a run has done so far; *unreached* are the last files if they could not be fetched."""
 
     bucket: RemoteBucket
     files: list[dict[str, Any]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     taken: int = 0
     failed: int = 0
+    unreached: int = 0
     stored: int = 0
     quarantined: int = 0
     invalid: int = 0
@@ -134,7 +138,7 @@ class ConnectorRuns:
         self.imports = imports
         self._jobs = jobs
         self._taken = taken
-        #: Versions of files that could not be imported, by Data Source.
+        #: Addresses and versions of files that could not be imported, by Data Source.
         self._refused: dict[str, set[tuple[str, str]]] = defaultdict(set)
         #: Data Sources with rows that are not everywhere yet, and maybe without the note that they were taken.
         self._unfinished: set[str] = set()
@@ -253,7 +257,7 @@ class ConnectorRuns:
         known = self._taken.versions(record)
         if job.record.details["execution_type"] == "scheduled":
             known |= self._refused[record.id]
-        found = [each for each in bucket.objects(job) if (each.key, each.version) not in known]
+        found = [each for each in bucket.objects(job) if (bucket.files.uri(each.key), each.version) not in known]
         found.sort(key=lambda each: (each.modified_at, each.key))
         return found[: limits.max_files] if limits else found
 
@@ -267,15 +271,25 @@ class ConnectorRuns:
         limits: SampleLimits | None,
     ) -> None:
         """Import one file."""
-        bucket = progress.bucket
-        room = None if limits is None or limits.max_bytes is None else limits.max_bytes - progress.size_bytes
-        is_cut = room is not None and found.size_bytes > room
-        if is_cut and (room is not None and room <= 0):
+        bucket, uri = progress.bucket, progress.bucket.files.uri(found.key)
+        room = found.size_bytes
+        if limits is not None and limits.max_bytes is not None:
+            room = min(room, limits.max_bytes - progress.size_bytes)
+        if not room:
             return
+        is_cut = room < found.size_bytes
         try:
             remote = bucket.fetch(job, found.key, sample_bytes=room if is_cut else None)
         except FileGone:
             return
+        except ApiError as error:
+            # It may be this file alone, such as one in an archive.
+            progress.fail(found, error.message)
+            progress.unreached += 1
+            if progress.unreached >= _MOST_UNREACHED:
+                raise
+            return
+        progress.unreached = 0
         try:
             with remote.path.open("rb") as file:
                 start = file.read(64)
@@ -289,14 +303,12 @@ class ConnectorRuns:
                 # Only a part may be stored: a run has to take the file still.
                 report = self.imports.append_file(job, workspace, request, most_rows=rows)
             else:
-                with self._taken.noted(record, found) as note:
+                with self._taken.noted(record, uri, found.version) as note:
                     report = self.imports.append_file(job, workspace, request, beside=[note])
-        except ImportUnfinished:
-            raise
-        except NotFound:  # The Data Source was deleted meanwhile.
+        except (ImportUnfinished, NotFound):  # The Data Source was deleted meanwhile.
             raise
         except ApiError as error:
-            self._refused[record.id].add((found.key, found.version))
+            self._refused[record.id].add((uri, found.version))
             progress.fail(found, error.message)
         else:
             progress.add(found, report)

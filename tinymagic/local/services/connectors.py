@@ -26,6 +26,7 @@ from tinymagic.local.connectors.settings import (
 from tinymagic.local.errors import BadRequest, Conflict, NotFound
 from tinymagic.local.flags import flag
 from tinymagic.local.records import DataSourceRecord
+from tinymagic.local.template.secrets import secrets_used
 
 from .connector_runs import CONNECTOR_JOB, SampleLimits
 from .timetable import Scheduled
@@ -88,6 +89,12 @@ class Connectors:
         settings = {**old, **given}
         if not given or not settings.get("import_bucket_uri"):
             return dict(old)
+        for name, text in given.items():
+            # Whoever may make Data Sources need not know what is in Environment Variables.
+            if secrets_used(text):
+                raise BadRequest(
+                    f"{name}: Environment Variables can be named in datafiles only.", documentation=CONNECTORS_PAGE
+                )
         check_settings(settings)
         return {**settings, "import_connection_name": self._runs.connection(workspace, settings).name}
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tinymagic.local.catalog import Catalog
-    from tinymagic.local.connectors.listing import RemoteObject
     from tinymagic.local.engine import Engine
     from tinymagic.local.ingest.loader import Loader
     from tinymagic.local.records import DataSourceRecord
@@ -47,12 +46,12 @@ class TakenFiles:
                 loader.discard(Table(_DATABASE, str(name)))
 
     def versions(self, record: DataSourceRecord) -> set[tuple[str, str]]:
-        """Return key and version of every file that was taken."""
+        """Return address and version of every file that was taken."""
         rows = self._engine.rows(f"SELECT file, version FROM {self._table(record).sql}")
         return {(str(file), str(version)) for file, version in rows}
 
     @contextmanager
-    def noted(self, record: DataSourceRecord, taken: RemoteObject) -> Iterator[tuple[Table, Table]]:
+    def noted(self, record: DataSourceRecord, file: str, version: str) -> Iterator[tuple[Table, Table]]:
         """Stage the note that a file was taken; gives the staged table and the one that it is to be moved to."""
         table, staged = self._table(record), staging_table()
         kept = False
@@ -60,7 +59,7 @@ class TakenFiles:
             self._engine.execute(f"CREATE TABLE {staged.sql} AS {table.sql}")
             self._engine.execute(
                 f"INSERT INTO {staged.sql} SELECT {{file:String}}, {{version:String}}, {{at:DateTime}}",
-                parameters={"file": taken.key, "version": taken.version, "at": now()[:19]},
+                parameters={"file": file, "version": version, "at": now()[:19]},
             )
             yield staged, table
         except ImportUnfinished:

@@ -137,6 +137,8 @@ def start(notebook: Notebook, cell: PreparedCell, *, is_cell: bool) -> Backgroun
     handle = BackgroundQuery(cell, store)
     if is_cell and not cell.arguments.quiet:
         _follow(handle)
+        # It is displayed already, in the line that follows it.
+        return notebook.presenter.expect(handle, None, hidden=True)
     return handle
 
 

@@ -25,6 +25,11 @@ _MOST_BARS = 200
 #: Bins of a histogram.
 _BINS = 40
 
+#: What front ends draw themselves. JupyterLab 4, Notebook 7 and VS Code know version 5 of Vega-Lite; what is used here
+#: means the same in version 6, which newer Altair writes.
+_MIME_TYPE = "application/vnd.vegalite.v5+json"
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+
 _WIDTH, _HEIGHT = 560, 280
 
 
@@ -132,7 +137,8 @@ def bundle_of(asked: ChartArguments, rows: Rows, footer: str | None = None) -> d
     title = altair.TitleParams(footer.splitlines() if footer else "", orient="bottom", fontSize=11, fontWeight="normal")
     chart = chart.properties(width=_WIDTH, height=_HEIGHT, description=visible(words))
     spec = (chart.properties(title=title) if footer else chart).to_dict()
-    bundle = {"text/plain": f"<{visible(words)}>", f"application/vnd.vegalite.v{_major(altair)}+json": spec}
+    spec["$schema"] = _SCHEMA
+    bundle = {"text/plain": f"<{visible(words)}>", _MIME_TYPE: spec}
     picture = _picture(spec)
     return bundle if picture is None else {**bundle, "image/png": picture}
 
@@ -143,10 +149,6 @@ def _altair() -> Any:
     except ImportError:
         raise CellProblem("--plot draws with Altair, which is not installed: pip install 'tinymagic[plot]'.") from None
     return altair
-
-
-def _major(altair: Any) -> str:
-    return str(altair.SCHEMA_VERSION).lstrip("v").partition(".")[0]
 
 
 def _picture(spec: dict[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinymagic.errors import TinybirdError
+from tinymagic.notebook.cells.formatting import without_bindings
 from tinymagic.notebook.display import visible
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def show(notebook: Notebook, cell: PreparedCell, *, is_cell: bool) -> None:  # n
 def tables_of(cell: PreparedCell) -> list[str] | None:
     """Return the tables that a cell reads, ``None`` where the service cannot tell before it runs (a template)."""
     try:
-        found = cell.workspace.query.tables(cell.bound.text)
+        found = cell.workspace.query.tables(without_bindings(cell.composed.text)[0])
     except TinybirdError:
         return None
     return sorted({f"{each.database}.{each.name}" if each.database else each.name for each in found})

@@ -136,7 +136,11 @@ def _numbers_changed(names: Sequence[str], before: Sequence[Any], now: Sequence[
     for name, old, new in zip(names, before, now, strict=True):
         try:
             difference = new - old
-            if difference and not hasattr(difference, "total_seconds"):
+            if hasattr(difference, "total_seconds"):
+                seconds = difference.total_seconds()
+                if seconds:
+                    parts.append(f"{name} {'+' if seconds > 0 else '-'}{human_seconds(abs(seconds))}")
+            elif difference:
                 parts.append(f"{name} {difference:+,}")
         except (TypeError, ValueError):
             if old != new:

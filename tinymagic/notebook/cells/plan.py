@@ -187,6 +187,7 @@ def _pruning(read: TableRead, facts: TableFacts) -> list[str]:
 
 def _advice(facts: TableFacts, use: IndexUse | None) -> str:
     first = facts.sorting_key.split(",")[0].strip()
-    if use is not None and use.keys and use.condition not in ("", "true"):
+    used = use is not None and bool(use.keys) and use.condition not in ("", "true")
+    if used and use is not None and (not first or first in use.keys):
         return "all rows may match."
     return f"no condition is on {first}, its first column." if first else "no condition is on its columns."

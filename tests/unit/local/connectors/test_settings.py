@@ -59,6 +59,7 @@ def test_services(settings, service):
         ("import_format", "xml"),
         ("import_from_timestamp", "soon"),
         ("import_strategy", "REPLACE"),
+        ("import_service", "gcs"),
     ],
 )
 def test_what_cannot_be(name, value):
