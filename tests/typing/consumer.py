@@ -24,7 +24,7 @@ def use(frame: pd.DataFrame) -> None:
     assert_type(ws.datasources.append("a", [{"n": 1}]).rows, "int | None")
     assert_type(ws.query.run("SELECT 1", pipeline="p").body, bytes)
     try:
-        ws.sql("SELECT 1", format="csv")  # type: ignore[arg-type]
+        ws.sql("SELECT 1", format="csv")  # type: ignore[call-overload]
     except tinymagic.errors.QueryError as error:
         assert_type(error.position, "int | None")
         assert_type(error.status, "int | None")
