@@ -4,6 +4,7 @@
     ├── BadRequest           400
     │   └── CustomError      any   a template's custom_error()
     ├── Forbidden            403   no, bad or insufficient token; a name that does not resolve in SQL
+    │   └── OfAnotherHost    403   a token that says itself that it was made on another host; 404 of the Events API
     ├── NotFound             404
     ├── MethodNotAllowed     405
     ├── QueryTimeout         408
@@ -96,6 +97,10 @@ class Forbidden(ApiError):
 
     status = 403
     documentation = AUTHENTICATION_PAGE
+
+
+class OfAnotherHost(Forbidden):
+    """The token says itself that it was made on another host: its Workspace is in another region."""
 
 
 class NotFound(ApiError):

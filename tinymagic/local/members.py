@@ -36,8 +36,9 @@ def changed_members(
     """
     if operation not in OPERATIONS:
         raise BadRequest(f"operation must be one of {', '.join(OPERATIONS)}, not {operation!r}.")
-    if not emails or not all(_EMAIL_RE.fullmatch(email) for email in emails):
-        raise BadRequest("users must be the addresses of the members, separated by commas.")
+    if not emails or (odd := [email for email in emails if not _EMAIL_RE.fullmatch(email)]):
+        found = f" {', '.join(map(repr, odd))} is none." if emails else ""
+        raise BadRequest(f"users must be the addresses of the members, separated by commas.{found}")
     if role and role not in ROLES:
         raise BadRequest(f"role must be one of {', '.join(ROLES)}, not {role!r}.")
     if operation == "change_role" and not role:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tinymagic
+from tests.integration.api import right_calls
 from tests.replay.operations import OPERATIONS
 from tinymagic import errors, local
 from tinymagic.api.variables import Variables
@@ -45,6 +46,44 @@ def test_every_operation_refuses_a_token_that_is_none(server, name):
         CALLS[name](stranger)
     assert caught.value.status == 403
     assert "c2lnbmF0" not in str(caught.value)
+
+
+#: What any token may ask: about itself, about SQL that reads nothing, and lists of what it sees.
+OF_ANY_TOKEN = {
+    "GET /v0/sql",
+    "POST /v0/sql",
+    "GET /v0/sql_format",
+    "POST /v0/sql_tables",
+    "POST /v0/sql_replace",
+    "GET /v0/datasources",
+    "GET /v0/pipes",
+    "GET /v0/pipes/openapi.json",
+    "GET /v0/auth",
+    "GET /v0/workspace",
+}
+#: A token sees that other Workspaces are not there.
+UNSEEN = {"GET /v0/workspaces/{id}", "GET /v0/workspaces/{id}/releases"}
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in OF_ANY_TOKEN])
+def test_every_operation_refuses_a_token_that_may_little(of_little_right, name):
+    with pytest.raises(errors.TinybirdError) as caught:
+        CALLS[name](of_little_right)
+    assert caught.value.status == (404 if name in UNSEEN else 403)
+
+
+@pytest.fixture(scope="module")
+def of_little_right(private_folders):
+    """A client whose token may read one Pipe, where everything that calls name is there."""
+    started = local.start(memory=True, port=0, with_parent=True)
+    owner = tinymagic.connect(host=started.host)
+    right_calls.prepare(owner)
+    owner.pipes.create("of_little_right", "SELECT 1 AS n")
+    token = owner.tokens.create("little", ["PIPES:READ:of_little_right"]).token
+    workspace = tinymagic.Workspace(started.host, token.reveal())
+    workspace.variables = Variables(workspace._transport, requests_per_s=1_000)
+    yield workspace
+    local.stop(port=started.port)
 
 
 #: Operations on something that is named, but those that describe another service and need nothing here.

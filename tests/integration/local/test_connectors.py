@@ -633,6 +633,22 @@ class TestDefinitions:
             assert reply.status_code == 400
             assert "no Kafka broker" in reply.json()["error"]
 
+    def test_kafka_by_fields_of_a_request(self, api: Api) -> None:
+        name, connection = new("kafka"), new("bus")
+        settings = {"kafka_bootstrap_servers": "localhost:9092"}
+        made = api.post("/v0/connectors", params={"name": connection, "service": "kafka"}, data=settings)
+        assert made.status_code == 200, made.text
+        fields = {"name": name, "schema": "n Int32 `json:$.n`", "connector": connection}
+        reply = api.post("/v0/datasources", data={**fields, "kafka_topic": "t", "kafka_group_id": "g"})
+        assert reply.status_code == 200, reply.text
+        described = api.get(f"/v0/datasources/{name}").json()
+        assert (described["service"], described["connector"]) == ("kafka", connection)
+        assert f"KAFKA_CONNECTION_NAME {connection}" in api.get(f"/v0/datasources/{name}.datasource").text
+        reply = api.post(f"/v0/datasources/{name}/start")
+        assert (reply.status_code, "no Kafka broker" in reply.text) == (400, True)
+        nowhere = {**fields, "name": new("kafka"), "connector": "no_such", "kafka_topic": "t"}
+        assert api.post("/v0/datasources", data=nowhere).status_code == 400
+
     def test_start_and_stop_are_not_for_buckets(self, source: Source) -> None:
         for end in ("start", "stop"):
             reply = source.call("POST", end)

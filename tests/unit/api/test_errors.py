@@ -279,6 +279,8 @@ class TestRedaction:
 
     def test_short_tokens_are_hidden_whole(self):
         assert Secret("abc").redact("x abc y") == f"x {HIDDEN} y"
+        assert Secret("a").redact("answered: a, an 'a'") == f"answered: {HIDDEN}, an '{HIDDEN}'"
+        assert Secret("abcd").redact("xabcdy") == f"x{HIDDEN}y"
 
     @pytest.mark.parametrize(
         "body", [{"error": f"bad {TOKEN}", "errors": [TOKEN], "documentation": f"u?token={TOKEN}"}]

@@ -79,7 +79,9 @@ class Secret:
 
     def _without_pieces(self, text: str) -> str:
         if self._value and len(self._value) < PIECE:
-            return text.replace(self._value, HIDDEN)
+            # One of a few letters is in many words by chance, and hiding it there would tell what it is.
+            around = (r"(?<!\w)", r"(?!\w)") if len(self._value) < _BLOCK else ("", "")
+            return re.sub(re.escape(self._value).join(around), HIDDEN, text)
         kept: list[str] = []
         copied = 0
         blocks = self._blocks

@@ -138,12 +138,14 @@ def dialect_fields(dialect: Mapping[str, str] | None) -> dict[str, str | None]:
     """Return the ``dialect_...`` parameters of the API.
 
     Raises:
-        InvalidInput: a part that it does not know.
+        InvalidInput: a part that it does not know, or a delimiter that is not one character.
     """
     known = ("delimiter", "new_line", "escapechar")
-    for name in dialect or {}:
+    for name, value in (dialect or {}).items():
         if name not in known:
             raise InvalidInput(f"{name!r} is no part of a CSV dialect; there are {', '.join(known)}.")
+        if name != "new_line" and len(value) != 1:
+            raise InvalidInput(f"The {name} of a CSV file is one character, not {value!r}.")
     return {f"dialect_{name}": value for name, value in (dialect or {}).items()}
 
 

@@ -177,7 +177,7 @@ class RowsIn(Resource):
             data: a DataFrame (pandas, polars), an Arrow table or record batch, a dictionary, dictionaries as a list or
                 a generator (read in constant memory; it may give tables too), the path of a CSV, NDJSON or Parquet file
                 (also ``.gz``), the bytes of one, or its address (``http://``, ``https://``).
-            via: ``events``, ``multipart``, ``job`` (``/v1``, one import job), or ``auto``.
+            via: ``events``, ``multipart``, ``job`` (one import job: of ``/v1``, for a URL of ``/v0``), or ``auto``.
             format: ``csv``, ``ndjson`` or ``parquet``, when the name of the file does not tell.
             dialect: ``delimiter``, ``new_line`` and ``escapechar`` of a CSV file.
             batch_rows: most rows of a request; default: what goes in.

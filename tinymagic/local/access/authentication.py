@@ -15,13 +15,13 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.local.access import jwt, jwt_claims
-from tinymagic.local.errors import Forbidden
+from tinymagic.local.errors import Forbidden, OfAnotherHost
 from tinymagic.local.records import DataSourceRecord, PipeRecord, TokenRecord, Workspace
 
-from .permissions import Access
+from .permissions import HOST, Access
 from .scopes import ScopeError
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ class Authenticator:
 def _invalid(text: str, problem: str) -> Forbidden:
     """Return the service's text; it repeats the token as Python writes bytes."""
     shown = text.encode("utf-8", "surrogateescape")
-    return Forbidden(f"invalid authentication token. Invalid token {shown!r}: {problem}")
+    kind = Forbidden if _payload(text).get("host", HOST) == HOST else OfAnotherHost
+    return kind(f"invalid authentication token. Invalid token {shown!r}: {problem}")
 
 
 def _digest(text: str) -> bytes:
@@ -165,12 +166,24 @@ def _digest(text: str) -> bytes:
 
 def _problem(text: str) -> str:
     """Say what the service's decoder says about a text that is no token at all; nothing about one that looks right."""
-    parts = text.split(".")
-    if len(parts) != 3:
+    if len(text.split(".")) != 3:
         return "Not enough segments"
     try:
-        body = parts[1].replace("-", "+").replace("_", "/")
-        json.loads(base64.b64decode(body + "=" * (-len(body) % 4)))
+        _decoded(text)
     except (ValueError, RecursionError):
         return "Invalid payload padding"
     return ""
+
+
+def _payload(text: str) -> dict[str, Any]:
+    """Return what a token of the vendor's form says; nothing of a text that is none."""
+    try:
+        found = _decoded(text)
+    except (ValueError, RecursionError, IndexError):
+        return {}
+    return found if isinstance(found, dict) and text.startswith("p.") else {}
+
+
+def _decoded(text: str) -> Any:
+    body = text.split(".")[1].replace("-", "+").replace("_", "/")
+    return json.loads(base64.b64decode(body + "=" * (-len(body) % 4)))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from tinymagic.local.errors import ApiError, Forbidden
+from tinymagic.local.errors import ApiError, Forbidden, OfAnotherHost
 
 from .scopes import ADMIN_SCOPES, INCLUDED_IN, RESOURCE_SCOPES, SCOPE_TYPES
 
@@ -164,7 +164,9 @@ Handler = Callable[["Request", Access], "Awaitable[Response]"]
 OpenHandler = Callable[["Request"], "Awaitable[Response]"]
 
 
-def guarded(path: str, handler: Handler, *, methods: Iterable[str], needs: Iterable[str]) -> Route:
+def guarded(
+    path: str, handler: Handler, *, methods: Iterable[str], needs: Iterable[str], status_of_another_host: int = 403
+) -> Route:
     """Make a route that needs a token with at least one of the scopes *needs* (or ADMIN).
 
     The ``limits.rps`` of a JWT is enforced here.
@@ -175,6 +177,7 @@ def guarded(path: str, handler: Handler, *, methods: Iterable[str], needs: Itera
         methods: HTTP methods.
         needs: scope types; the handler still calls ``access.require(scope, name)`` for scopes about one resource.
             Empty means that any valid token will do, as for ``/v0/workspace``.
+        status_of_another_host: for a token that says itself that it was made on another host.
     """
     required = tuple(needs)
     unknown = [scope for scope in required if scope not in SCOPE_TYPES]
@@ -188,7 +191,11 @@ def guarded(path: str, handler: Handler, *, methods: Iterable[str], needs: Itera
 
     async def endpoint(request: Request) -> Response:
         services = request.app.state.services
-        access: Access = services.tokens.authenticate(request.headers.get("authorization"), request.query_params)
+        try:
+            access: Access = services.tokens.authenticate(request.headers.get("authorization"), request.query_params)
+        except OfAnotherHost as error:
+            error.status = status_of_another_host
+            raise
         request.state.access = access
         if access.limit_rps is None:
             return await permitted(request, access)
@@ -233,9 +240,13 @@ def check_routes(routes: Iterable[Route]) -> None:
             raise RuntimeError(f"The route {route.path} is open to all, and only {', '.join(OPEN_PATHS)} may be.")
 
 
+#: What the tokens of this server say of the host that made them.
+HOST = "local"
+
+
 def mint_token(*, user_id: str, token_id: str, signing_key: str) -> str:
     """Make a token in the vendor's form: ``p.`` + base64 JSON ``{"u", "id", "host"}`` + ``.`` + HMAC-SHA256."""
-    payload = json.dumps({"u": user_id, "id": token_id, "host": "local"})
+    payload = json.dumps({"u": user_id, "id": token_id, "host": HOST})
     # A salt in the signature lets a refreshed token differ although its payload stays.
     salted = f"{payload}{secrets.token_hex(16)}".encode()
     signature = hmac.new(signing_key.encode(), salted, hashlib.sha256).digest()

@@ -33,13 +33,28 @@ PAUSED = "schedule_paused"
 #: Names of the API for settings of the datafile.
 ALIASES: dict[str, tuple[str, ...]] = {
     "import_service": ("import_service", "service"),
-    "import_connection_name": ("import_connection_name", "connection_name", "connection", "connector"),
+    "import_connection_name": (
+        "import_connection_name",
+        "kafka_connection_name",
+        "connection_name",
+        "connection",
+        "connector",
+    ),
     "import_bucket_uri": ("import_bucket_uri", "bucket_uri"),
     "import_schedule": ("import_schedule", "cron"),
     "import_format": ("import_format",),
     "import_from_timestamp": ("import_from_timestamp", "from_timestamp"),
     "import_strategy": ("import_strategy",),
 }
+
+#: Settings of a Data Source that Kafka fills; the API and the datafile call them the same.
+KAFKA_SETTINGS = (
+    "kafka_topic",
+    "kafka_group_id",
+    "kafka_auto_offset_reset",
+    "kafka_store_raw_value",
+    "kafka_target_partitions",
+)
 
 AUTO = "@auto"
 ON_DEMAND = "@on-demand"
@@ -114,6 +129,9 @@ def given_settings(fields: Mapping[str, Any]) -> dict[str, str]:
         value = next((str(fields[alias]).strip() for alias in aliases if fields.get(alias)), "")
         if value:
             found[name] = value
+    found |= {name: str(fields[name]).strip() for name in KAFKA_SETTINGS if fields.get(name)}
+    if "kafka_topic" in found and (connection := found.pop("import_connection_name", "")):
+        found["kafka_connection_name"] = connection
     return found
 
 
@@ -123,6 +141,10 @@ def check_settings(settings: Mapping[str, str]) -> None:
     Raises:
         BadRequest: it begins with the name of the setting.
     """
+    if "kafka_topic" in settings:
+        if not settings.get("kafka_connection_name"):
+            raise _refusal("kafka_connection_name: it is missing. Name the connection to Kafka.")
+        return
     if not settings.get("import_connection_name"):
         raise _refusal("import_connection_name: it is missing. Name the connection to the bucket.")
     schedule = settings.get("import_schedule", "")

@@ -135,7 +135,7 @@ def _service(request: Request) -> ConnectionsService:
     return service
 
 
-_READING = ["DATASOURCES:READ", "DATASOURCES:CREATE", "PIPES:READ", "PIPES:CREATE"]
+_READING = ["DATASOURCES:CREATE", "PIPES:CREATE"]
 _ONE = "/v0/connectors/{connection}"
 
 ROUTES = [

@@ -142,5 +142,11 @@ async def _body(request: Request, limit: int | None, share: Share) -> bytes:
 
 
 ROUTES = [
-    guarded("/v0/events", send, methods=["POST"], needs=["DATASOURCES:APPEND", "DATASOURCES:CREATE"]),
+    guarded(
+        "/v0/events",
+        send,
+        methods=["POST"],
+        needs=["DATASOURCES:APPEND", "DATASOURCES:CREATE"],
+        status_of_another_host=404,
+    ),
 ]

@@ -29,7 +29,6 @@ from .running_job import RETRIED_BY, WHEN_INTERRUPTED
 from .sink_targets import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from tinymagic.local.access.permissions import Access
@@ -195,7 +194,7 @@ class ConnectorRuns:
             BadRequest: they cannot be reached with what the Data Source and its connection say.
         """
         settings = connector_of(record)
-        connection = self.connection(workspace, settings)
+        connection = self.connection(workspace, settings.get("import_connection_name", ""))
         hidden = self._connections.values_named(workspace, settings.values(), connection)
         filled = {key: self._connections.filled(workspace, value) for key, value in settings.items()}
         try:
@@ -212,14 +211,14 @@ class ConnectorRuns:
         access = access_to(connection, self._connections.values(workspace, connection), CONNECTORS_PAGE)
         return RemoteBucket(files, access, connection.name, self._datasources.spool, hidden)
 
-    def connection(self, workspace: Workspace, settings: Mapping[str, str]) -> ConnectionRecord:
-        """Return the connection that the settings of a connector name, or give by its id.
+    def connection(self, workspace: Workspace, name: str) -> ConnectionRecord:
+        """Return the connection of this name, or with this id.
 
         Raises:
             BadRequest: there is none.
         """
         try:
-            return self._connections.find(workspace, settings.get("import_connection_name", ""))
+            return self._connections.find(workspace, name)
         except NotFound as error:
             raise BadRequest(error.message, documentation=CONNECTORS_PAGE) from None
 

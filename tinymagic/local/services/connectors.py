@@ -80,14 +80,14 @@ class Connectors:
             old: the settings before.
 
         Returns:
-            *old* with what the request gives; nothing when that is no connector to a bucket.
+            *old* with what the request gives; nothing when that is no connector to a bucket or to Kafka.
 
         Raises:
             BadRequest: they cannot be used, or there is no such connection.
         """
         given = given_settings(fields)
         settings = {**old, **given}
-        if not given or not settings.get("import_bucket_uri"):
+        if not given or not (settings.get("import_bucket_uri") or settings.get("kafka_topic")):
             return dict(old)
         for name, text in given.items():
             # Whoever may make Data Sources need not know what is in Environment Variables.
@@ -96,7 +96,8 @@ class Connectors:
                     f"{name}: Environment Variables can be named in datafiles only.", documentation=CONNECTORS_PAGE
                 )
         check_settings(settings)
-        return {**settings, "import_connection_name": self._runs.connection(workspace, settings).name}
+        named = "kafka_connection_name" if "kafka_topic" in settings else "import_connection_name"
+        return {**settings, named: self._runs.connection(workspace, settings[named]).name}
 
     # The schedule
 
