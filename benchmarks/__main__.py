@@ -7,7 +7,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import endpoints, events, growth, load_cost, memory, queries
+from benchmarks import completion, endpoints, events, growth, load_cost, memory, queries
 
 #: Group -> what measures it.
 GROUPS = {
@@ -16,6 +16,7 @@ GROUPS = {
     "events": events.run,
     "memory": memory.run,
     "growth": growth.run,
+    "completion": completion.run,
     "endpoints": endpoints.run,
 }
 

@@ -9,6 +9,8 @@ Where the word does not say it, ``Command.completes`` and ``Option.completes`` d
 ``endpoint``    Pipes that are published
 ``node``        nodes of the Pipe named before
 ``column``      columns of the Data Source named before
+``output``      columns that the SQL of a cell gives
+``saved``       cells that were saved as nodes
 ``token``       tokens, by name
 ``variable``    Tinybird's variables
 ``job``         ids of jobs
@@ -98,7 +100,7 @@ _MAKING = ("create",)
 #: All kinds of names.
 KINDS = frozenset(
     """
-    datasource pipe endpoint node column token variable job connection workspace branch deployment tag
+    datasource pipe endpoint node column output saved token variable job connection workspace branch deployment tag
     profile region sample rows name reference file folder
     """.split()
 )
@@ -173,6 +175,13 @@ def offers(line: str, names: Names) -> list[Offer]:
     if not found and command is not None and not tail.fragment:
         # Something has to be said, or IPython offers Python's words.
         found = [Offer("", tuple(_options_left(command, _sorted_out(command, list(tail.words))[2])), "option")]
+    return [each if tail.quoted else _with_quotes(each) for each in found]
+
+
+def offers_of(command: Command, line: str, names: Names) -> list[Offer]:
+    """Return the arguments and options of one command that may stand at the end of *line*, which stands behind it."""
+    tail = _tail(line)
+    found = [each for each in _of_command(command, list(tail.words), tail, names) if each.texts]
     return [each if tail.quoted else _with_quotes(each) for each in found]
 
 
@@ -259,7 +268,7 @@ def _options_left(command: Command, given: set[str]) -> list[str]:
     excluded = {name for option in there for name in option.excludes}
     present = {name for option in there for name in option.names}
     left = [
-        max(option.names, key=len)
+        next((name for name in option.names if name.startswith("--")), option.names[0])
         for option in command.options
         if (option.many or option.key not in given)
         and not excluded & set(option.names)
@@ -305,7 +314,7 @@ def _before(kind: str, arguments: list[str], fragment: str) -> str:
 
 
 def _offer(fragment: str, texts: Iterable[str], kind: str) -> Offer:
-    if kind == "column":
+    if kind in ("column", "output", "saved"):
         # Several stand with commas: the last one is being written.
         fragment = fragment.rpartition(",")[2].lstrip()
     return Offer(fragment, tuple(text for text in dict.fromkeys(texts) if text.startswith(fragment)), kind)

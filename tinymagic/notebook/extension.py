@@ -15,6 +15,7 @@ from traitlets import Bool, CFloat, CInt, Enum, Unicode
 from traitlets.config import Configurable
 
 from tinymagic.notebook import colours
+from tinymagic.notebook.sql_tab import SqlTab
 from tinymagic.notebook.tab import TabKey
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class TinyMagic(Configurable):
         ("auto", "parquet", "json"), "auto", help="How rows travel; the DataFrame is the same whichever way."
     ).tag(config=True)
     timeout_s = CFloat(60.0, min=0.001, help="Seconds to wait for a result.").tag(config=True)
+    alias_sql = Bool(False, help="Let %sql and %%sql be %tbsql and %%tbsql too.").tag(config=True)
 
 
 class Notebook:
@@ -53,6 +55,7 @@ class Notebook:
         shell: the same.
         options: what ``%config TinyMagic`` shows.
         tab_key: completion of lines of ``%tinybird``.
+        sql_tab: completion of SQL.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -64,7 +67,10 @@ class Notebook:
         self._names: SchemaCache | None = None
         self._runs: Runs | None = None
         self.tab_key = TabKey(self)
+        self.sql_tab = SqlTab(self)
         self.put_colours_back: Callable[[], None] | None = None
+        self._before_alias: dict[str, Any] = {}
+        self.options.observe(lambda change: self.set_alias(on=change.new), ["alias_sql"])
         self.options.observe(self._on_connection_change, ["host", "region", "profile"])
 
     @property
@@ -122,6 +128,18 @@ class Notebook:
             self._presenter = Presenter(self.shell)
             self.shell.events.register("post_run_cell", self._on_cell_end)
         return self._presenter
+
+    def set_alias(self, *, on: bool) -> None:
+        """Make ``%sql`` and ``%%sql`` magics of ours, or put back what was there under these names."""
+        magics = self.shell.magics_manager.magics
+        if on and not self._before_alias:
+            for kind in _LINE_AND_CELL["tbsql"]:
+                self._before_alias[kind] = magics[kind].get("sql")
+                magics[kind]["sql"] = self.tbsql
+        elif not on:
+            for kind, magic in self._before_alias.items():
+                _put_back(magics[kind], "sql", magic)
+            self._before_alias.clear()
 
     @no_var_expand
     @needs_local_scope
@@ -226,12 +244,15 @@ class Notebook:
     def keep_single_line(self, lines: list[str]) -> list[str]:
         """Give ``%%tbsql SELECT 1`` as a whole cell a blank body: IPython refuses a cell magic that has none."""
         written = [line for line in lines if line.strip()]
-        is_whole = len(written) == 1 and written[0].split()[0] == "%%tbsql"
+        names = ("%%tbsql", "%%sql") if self.options.alias_sql else ("%%tbsql",)
+        is_whole = len(written) == 1 and written[0].split()[0] in names
         return [written[0].rstrip("\n") + "\n", "\n"] if is_whole else lines
 
     def close(self) -> None:
         """Put back what was registered, and close the connections."""
         self.options.unobserve_all()
+        self.set_alias(on=False)
+        self.sql_tab.close()
         self.tab_key.close()
         if self.put_colours_back is not None:
             self.put_colours_back()
@@ -279,9 +300,18 @@ def load(shell: Any) -> None:
     shell.input_transformers_cleanup.insert(0, notebook.keep_single_line)
     shell.configurables.append(notebook.options)
     notebook.tab_key.register()
+    notebook.sql_tab.register()
     notebook.put_colours_back = colours.register(shell)
+    notebook.set_alias(on=notebook.options.alias_sql)
     _loaded[id(shell)] = _Loaded(notebook, before, config)
     print(notebook.session.line())
+
+
+def _put_back(magics: dict[str, Any], name: str, magic: Any) -> None:
+    if magic is None:
+        magics.pop(name, None)
+    else:
+        magics[name] = magic
 
 
 def unload(shell: Any) -> None:
@@ -291,10 +321,7 @@ def unload(shell: Any) -> None:
         return
     notebook = loaded.notebook
     for (kind, name), magic in loaded.magics.items():
-        if magic is None:
-            shell.magics_manager.magics[kind].pop(name, None)
-        else:
-            shell.magics_manager.magics[kind][name] = magic
+        _put_back(shell.magics_manager.magics[kind], name, magic)
     if notebook.keep_single_line in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(notebook.keep_single_line)
     shell.configurables[:] = [each for each in shell.configurables if each is not notebook.options]

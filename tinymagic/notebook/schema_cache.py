@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.notebook import quiet
+from tinymagic.notebook.sql_completion.names import Query, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
 
+    from tinymagic.api.pipe_results import Pipe
     from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.session import Session
 
@@ -29,28 +31,41 @@ def _names(items: Iterable[object]) -> tuple[str, ...]:
     return tuple(sorted({str(name) for each in items if (name := getattr(each, "name", ""))}, key=str.lower))
 
 
-def _of_pipes(workspace: Workspace) -> dict[str, tuple[str, ...]]:
-    """Return the Pipes, those that are endpoints, and the nodes of each."""
+def _of_pipes(workspace: Workspace) -> dict[str, Any]:
+    """Return the Pipes, those that are endpoints, the nodes of each, and what is read under their names."""
     pipes = workspace.pipes.list()
-    found = {"pipe": _names(pipes), "endpoint": _names(each for each in pipes if each.endpoint)}
+    found: dict[str, Any] = {"pipe": _names(pipes), "endpoint": _names(each for each in pipes if each.endpoint)}
     for pipe in pipes:
         found[f"node {pipe.name}"] = tuple(node.name for node in pipe.nodes)
+    found["queries"] = {pipe.name: query for pipe in pipes if (query := _query_of(pipe)) is not None}
     return found
 
 
-def _of_datasources(workspace: Workspace) -> dict[str, tuple[str, ...]]:
+def _query_of(pipe: Pipe) -> Query | None:
+    """Return what a Pipe gives to those who read it: its endpoint, else its last node."""
+    node = next((node for node in pipe.nodes if pipe.endpoint in (node.id, node.name)), None)
+    node = node or (pipe.nodes[-1] if pipe.nodes else None)
+    if node is None:
+        return None
+    return Query(node.sql, {other.name: other.sql for other in pipe.nodes if other is not node})
+
+
+def _of_datasources(workspace: Workspace) -> dict[str, Any]:
     """Return the Data Sources, and the columns of each."""
     sources = workspace.datasources.list()
     columns = {f"column {each.name}": tuple(column.name for column in each.columns) for each in sources}
-    return {"datasource": _names(sources), **columns}
+    tables = Tables(
+        (each.name, tuple((column.name, column.type) for column in each.columns)) for each in sources if each.name
+    )
+    return {"datasource": _names(sources), "tables": tables, **columns}
 
 
-def _of_jobs(workspace: Workspace) -> dict[str, tuple[str, ...]]:
+def _of_jobs(workspace: Workspace) -> dict[str, Any]:
     return {"job": tuple(each.id for each in workspace.jobs.list()[:100])}
 
 
 #: Kind -> how it is fetched; the result may hold other kinds too, which the same call tells.
-_FETCHED: Mapping[str, Callable[[Workspace], dict[str, tuple[str, ...]]]] = {
+_FETCHED: Mapping[str, Callable[[Workspace], dict[str, Any]]] = {
     "datasource": _of_datasources,
     "pipe": _of_pipes,
     "job": _of_jobs,
@@ -64,7 +79,13 @@ _FETCHED: Mapping[str, Callable[[Workspace], dict[str, tuple[str, ...]]]] = {
 }
 
 #: Kinds that come with another one.
-_COMES_WITH = {"column": "datasource", "node": "pipe", "endpoint": "pipe"}
+_COMES_WITH = {
+    "column": "datasource",
+    "tables": "datasource",
+    "node": "pipe",
+    "endpoint": "pipe",
+    "queries": "pipe",
+}
 
 
 class SchemaCache:
@@ -77,7 +98,7 @@ class SchemaCache:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._known: dict[str, Any] = {}
         self._fetched_at: dict[str, float] = {}
         self._running: dict[str, threading.Thread] = {}
         self._version = 0
@@ -93,7 +114,17 @@ class SchemaCache:
         self._check_connection()
         self.fetch(kind)
         with self._lock:
-            return self._known.get(f"{kind} {of}" if kind in ("column", "node") else kind, ())
+            found: tuple[str, ...] = self._known.get(f"{kind} {of}" if kind in ("column", "node") else kind, ())
+            return found
+
+    def sql_names(self) -> tuple[Tables, Mapping[str, Query], tuple[str, ...]]:
+        """Return what SQL can name, as far as it is known: Data Sources, Pipes, Environment Variables. As `names`."""
+        self._check_connection()
+        for kind in ("datasource", "pipe", "variable"):
+            self.fetch(kind)
+        with self._lock:
+            known = self._known
+            return known.get("tables", Tables()), known.get("queries", {}), known.get("variable", ())
 
     def fetch(self, kind: str) -> None:
         """Begin to fetch a kind in the background, unless it is fresh or on its way."""
@@ -141,7 +172,7 @@ class SchemaCache:
             self._key = key
 
     def _fetch(self, kind: str, version: int) -> None:
-        found: dict[str, tuple[str, ...]] | None = None
+        found: dict[str, Any] | None = None
         # Whatever goes wrong here (no login, no right, no network): there are no names, and nobody is told.
         with contextlib.suppress(Exception), quiet.quietly():
             found = _FETCHED[kind](self._session.workspace())

@@ -33,19 +33,23 @@ def offers_for(notebook: Notebook, before_cursor: str) -> list[Offer]:
     found = _LINE_RE.fullmatch(before_cursor)
     if found is None:
         return []
-    from tinymagic.notebook.completion import LOCAL_KINDS, offers
-
-    def names(kind: str, before: str) -> Iterable[str]:
-        if kind not in LOCAL_KINDS:
-            return notebook.names.names(kind, before)
-        with contextlib.suppress(Exception):
-            return list(_local_names(notebook, kind, before))
-        return ()
+    from tinymagic.notebook.completion import offers
 
     # The names are on their way while the noun is being written.
     notebook.names.names("datasource")
     notebook.names.names("pipe")
-    return offers(found["rest"], names)
+    return offers(found["rest"], lambda kind, before: look_up(notebook, kind, before))
+
+
+def look_up(notebook: Notebook, kind: str, before: str) -> Iterable[str]:
+    """Return the names of a kind that are known, at once; the kinds are those of `tinymagic.notebook.completion`."""
+    from tinymagic.notebook.completion import LOCAL_KINDS
+
+    if kind not in LOCAL_KINDS:
+        return notebook.names.names(kind, before)
+    with contextlib.suppress(Exception):
+        return list(_local_names(notebook, kind, before))
+    return ()
 
 
 def _local_names(notebook: Notebook, kind: str, before: str) -> Iterable[str]:
@@ -63,11 +67,11 @@ def _local_names(notebook: Notebook, kind: str, before: str) -> Iterable[str]:
         return list(SAMPLES)
     if kind in ("rows", "name", "reference"):
         sign = "$" if kind == "reference" else ""
-        return [sign + name for name in _variables(notebook.shell, only_rows=kind == "rows")]
+        return [sign + name for name in variables_of(notebook.shell, only_rows=kind == "rows")]
     return _files(before, only_folders=kind == "folder")
 
 
-def _variables(shell: Any, *, only_rows: bool) -> list[str]:
+def variables_of(shell: Any, *, only_rows: bool) -> list[str]:
     """Return the notebook's variables that the user has made."""
     hidden = getattr(shell, "user_ns_hidden", {})
     return sorted(
