@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "datafiles": {"names", "sqltext"},
     "api": {*PURE, "datafiles", "frames"},
     "frames": {"names", "regions"},
-    "notebook": {*PURE, "api", "client", "datafiles", "errors", "frames", "profiles", "settings", "local"},
+    "notebook": {*PURE, "api", "client", "datafiles", "errors", "frames", "profiles", "settings", "local", "widgets"},
+    "widgets": {*PURE, "api", "client", "errors", "frames", "profiles", "settings", "notebook", "local"},
     "local": PURE,
     "cli": {"version", "local", "demo"},
     "demo": {"local"},
@@ -46,6 +47,7 @@ NEVER = {
     "api": {"IPython", "ipywidgets", "chdb", "starlette"},
     "frames": {"requests", "urllib3", "IPython", "ipywidgets", "chdb", "starlette"},
     "notebook": {"requests", "urllib3", "chdb", "starlette"},
+    "widgets": {"requests", "urllib3", "chdb", "starlette"},
     "local": {"requests", "pandas", "IPython", "ipywidgets"},
     "settings": {"requests", "pandas", "IPython", "ipywidgets", "chdb"},
 }

@@ -1,0 +1,33 @@
+"""Panels for notebooks: log in, browse Data Sources, preview files, manage variables, and the rest of a Workspace.
+
+::
+
+    import tinymagic
+    from tinymagic.widgets import Variables
+
+    Variables(tinymagic.connect())
+
+``%tinybird ui`` opens all of them, ``%tinybird browse|analyze|variables`` one. They use ipywidgets 7.7 or newer, which
+is imported with the first panel only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinymagic.widgets.panels.variables import Variables
+
+#: Panel -> its module.
+_PANELS = {
+    "Variables": "tinymagic.widgets.panels.variables",
+}
+
+__all__ = ["Variables"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PANELS:
+        return getattr(import_module(_PANELS[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
