@@ -17,6 +17,7 @@ from tinymagic.notebook.sql_completion.names import Query, Tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
 
+    from tinymagic.api.datasource_results import Column
     from tinymagic.api.pipe_results import Pipe
     from tinymagic.api.workspace import Workspace
     from tinymagic.notebook.session import Session
@@ -54,10 +55,12 @@ def _of_datasources(workspace: Workspace) -> dict[str, Any]:
     """Return the Data Sources, and the columns of each."""
     sources = workspace.datasources.list()
     columns = {f"column {each.name}": tuple(column.name for column in each.columns) for each in sources}
-    tables = Tables(
-        (each.name, tuple((column.name, column.type) for column in each.columns)) for each in sources if each.name
-    )
+    tables = Tables((each.name, tuple(map(_name_and_type, each.columns))) for each in sources if each.name)
     return {"datasource": _names(sources), "tables": tables, **columns}
+
+
+def _name_and_type(column: Column) -> tuple[str, str]:
+    return column.name, f"Nullable({column.type})" if column.nullable else column.type
 
 
 def _of_jobs(workspace: Workspace) -> dict[str, Any]:

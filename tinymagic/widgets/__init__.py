@@ -17,14 +17,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tinymagic.widgets.panels.datasources import DataSources
     from tinymagic.widgets.panels.variables import Variables
 
 #: Panel -> its module.
 _PANELS = {
+    "DataSources": "tinymagic.widgets.panels.datasources",
     "Variables": "tinymagic.widgets.panels.variables",
 }
 
-__all__ = ["Variables"]
+__all__ = ["DataSources", "Variables"]
 
 
 def __getattr__(name: str) -> Any:

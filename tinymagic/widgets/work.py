@@ -17,8 +17,8 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class _Order:
     task: Callable[[Cancellation], Any]
-    done: Callable[[Any], None]
-    failed: Callable[[BaseException], None]
+    done: Callable[[Any], object]
+    failed: Callable[[BaseException], object]
 
 
 class Work:
@@ -46,8 +46,8 @@ class Work:
         self,
         task: Callable[[Cancellation], T],
         *,
-        done: Callable[[T], None],
-        failed: Callable[[BaseException], None],
+        done: Callable[[T], object],
+        failed: Callable[[BaseException], object],
     ) -> None:
         """Begin *task*, or keep it until the present one has ended.
 

@@ -37,7 +37,7 @@ CONTRACT = [
     ("GET|POST|PUT|DELETE", r"/v[01]/datasources/.*", CREATE),
     ("GET", r"/v0/dependencies", READ),
     ("GET", r"/v[01]/pipes", READ | {"PIPES:READ", "PIPES:CREATE"}),
-    ("GET", r"/v0/connectors(/\{connection\})?", READ | CREATE | {"PIPES:READ", "PIPES:CREATE"}),
+    ("GET", r"/v0/connectors(/\{connection\})?", CREATE | {"PIPES:CREATE"}),
     ("POST|PUT|DELETE", r"/v0/connectors.*", ADMIN),
     ("GET", r"/v0/integrations/.*|/v0/datasources-bigquery-credentials", ADMIN),
     ("POST", r"/v0/sql_copy", frozenset({"DATASOURCES:APPEND"})),

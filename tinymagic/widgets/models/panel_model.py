@@ -45,7 +45,7 @@ class PanelModel(HasTraits):
         self.workspace = workspace
         self.work = work or Work()
 
-    def run(self, task: Callable[[Workspace, Cancellation], T], *, then: Callable[[T], None], line: str = "") -> None:
+    def run(self, task: Callable[[Workspace, Cancellation], T], *, then: Callable[[T], object], line: str = "") -> None:
         """Do something with the Workspace beside the kernel; what goes wrong becomes the message.
 
         Args:

@@ -165,15 +165,15 @@ LONG = 200_000
 def test_long_files(text: str) -> None:
     """The time grows with the length of a file, not with its square."""
     for kind in KINDS[:2]:
-        started = time.monotonic()
+        started = time.process_time()  # Other tests may be at work on this machine.
         outcome(text, kind)
-        assert time.monotonic() - started < 10
+        assert time.process_time() - started < 10
 
 
 def test_speed() -> None:
     """A project of 300 files is read in well under a second."""
-    started = time.monotonic()
+    started = time.process_time()
     for _ in range(150):
         outcome(DATASOURCE, "datasource")
         outcome(PIPE, "pipe")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
