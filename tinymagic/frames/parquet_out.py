@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinymagic.frames.outgoing import EncodeError, OutgoingColumn, outgoing_columns
+from tinymagic.frames.outgoing import EncodeError, OutgoingColumn
 from tinymagic.frames.pyarrow_needed import require_pyarrow
 from tinymagic.frames.schema import nullable_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tinymagic.frames.tables import Table
 
@@ -39,15 +39,18 @@ def to_parquet(frame: Table, schema: str | None = None) -> bytes:
         >>> to_parquet(pandas.DataFrame({"n": [1, 2]}))[:4]
         b'PAR1'
     """
-    require_pyarrow()
-    return parquet_of(outgoing_columns(frame), nullable_columns(schema) if schema else {})
+    from tinymagic.frames.planned import PlannedTable
+
+    planned = PlannedTable.of(frame)
+    return planned.parquet(0, planned.rows, nullable_columns(schema) if schema else {})
 
 
-def parquet_of(columns: Sequence[OutgoingColumn], nullable: Mapping[str, bool]) -> bytes:
-    """Write columns of one length as one Parquet file.
+def parquet_of(parts: Iterable[Sequence[OutgoingColumn]], nullable: Mapping[str, bool]) -> bytes:
+    """Write columns as one Parquet file.
 
     Args:
-        columns: in their plain form.
+        parts: rows after rows, each of the same columns in their plain form, and a row group of the file; so only one
+            of them is held as Arrow at a time.
         nullable: whether the Data Source's columns take NULL; one that is not there does.
 
     Raises:
@@ -57,10 +60,20 @@ def parquet_of(columns: Sequence[OutgoingColumn], nullable: Mapping[str, bool]) 
     import pyarrow as pa
     from pyarrow import parquet
 
-    fitted = [column if nullable.get(column.name, True) else _with_nan(column) for column in columns]
-    table = pa.table({column.name: arrow_array(column) for column in fitted})
     body = io.BytesIO()
-    parquet.write_table(table, body)
+    writer = None
+    for columns in parts:
+        fitted = [column if nullable.get(column.name, True) else _with_nan(column) for column in columns]
+        table = pa.table({column.name: arrow_array(column) for column in fitted})
+        if writer is None:
+            # Texts repeat themselves; the dictionary of a column of numbers takes more than it saves.
+            repeating = [column.name for column in fitted if column.kind in ("text", "word")]
+            writer = parquet.ParquetWriter(body, table.schema, use_dictionary=repeating or False)
+        writer.write_table(table)
+        del table
+        pa.default_memory_pool().release_unused()
+    if writer is not None:
+        writer.close()
     return body.getvalue()
 
 

@@ -7,7 +7,9 @@ holds the types of all the others as one tuple type. It is constant, so it costs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tinymagic.frames.collector import collection_paused
 from tinymagic.frames.decoded import Decoded, DecodeError, TypesUnknown, read_rows, read_types
@@ -17,10 +19,13 @@ from tinymagic.frames.sources import ArrowSource, JsonSource
 from tinymagic.frames.syntax import UnknownType, parse_syntax, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tinymagic.frames.results import Result
     from tinymagic.frames.sources import Source
+
+#: Bytes of a reply up to which all columns are read at once; larger ones go column by column, to spare memory.
+_READ_AT_ONCE = 4_000_000
 
 #: The column that carries the types of the others.
 TYPES_COLUMN = "__tinymagic_types"
@@ -70,21 +75,17 @@ def decode_parquet(
 
 
 def _decode(body: bytes, result: Result, types_column: str, types: Sequence[tuple[str, str]] | None) -> Decoded | None:
-    table, told = _read(body, types_column)
+    columns, rows, told = _read(body, types_column)
     if told is None and types is None:
         raise TypesUnknown(f"The reply lacks the column {types_column!r}, which names the types of the others.")
     if not told and types is None:
         return None
-    names: list[str] = table.column_names
-    rows = table.num_rows
+    names = [name for name, _ in columns]
     texts = _type_texts(told) if told else [text for _, text in types or ()]
     if len(texts) != len(names):
         raise DecodeError(f"The reply has {len(names)} columns, but the types of {len(texts)}.")
     kinds, notices = read_types(list(zip(names, texts, strict=True)))
-    arrow_columns = table.columns
-    # Each Arrow column is let go as soon as it has been read, so that no two copies of the whole are held at once.
-    del table
-    value = read_rows(names, kinds, _sources(arrow_columns, rows), rows, result, notices)
+    value = read_rows(names, kinds, _sources(columns, rows), rows, result, notices)
     return Decoded(
         value=value,
         columns=tuple((name, kind.text) for name, kind in zip(names, kinds, strict=True)),
@@ -92,50 +93,82 @@ def _decode(body: bytes, result: Result, types_column: str, types: Sequence[tupl
     )
 
 
-def _sources(arrow_columns: list[Any], rows: int) -> Iterator[Source]:
-    """Give the columns one by one and keep none."""
-    arrow_columns.reverse()
-    while arrow_columns:
-        chunked = arrow_columns.pop()
+#: A column's name, and what reads it.
+_Column: TypeAlias = "tuple[str, Callable[[], Any]]"
+
+
+def _sources(columns: list[_Column], rows: int) -> Iterator[Source]:
+    """Read the columns one by one and keep none, so that no two copies of the whole are held at once."""
+    columns.reverse()
+    while columns:
+        _, read = columns.pop()
         # Without rows the JSON way gives the dtype whatever Arrow type the engine chose to write.
-        yield ArrowSource(chunked) if rows else JsonSource([])
-        del chunked
+        yield ArrowSource(read()) if rows else JsonSource([])
+        del read
 
 
-def _read(body: bytes, types_column: str) -> tuple[Any, str | None]:
-    """Return the table of the user's columns, and what the types column says: nothing without rows or column."""
+def _read(body: bytes, types_column: str) -> tuple[list[_Column], int, str | None]:
+    """Return the user's columns, the number of rows, and what the types column says: nothing without rows or column."""
     if not body:
         raise DecodeError("The reply is empty; a Parquet file was expected.")
     require_pyarrow()
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    with _damage_told(body):
         buffer = pa.BufferReader(body)
         metadata = parquet.read_metadata(buffer)
+        rows = metadata.num_rows
         if metadata.schema.names[-1:] != [types_column]:
-            return parquet.ParquetFile(buffer, metadata=metadata).read(), None
+            table = parquet.ParquetFile(buffer, metadata=metadata).read()
+            return _columns_of(table), rows, None
         # As a dictionary, the constant text is held once and not once per row.
         file = parquet.ParquetFile(buffer, metadata=metadata, read_dictionary=[types_column])
-        return _without_types(file, types_column)
+        names = file.schema_arrow.names[:-1]
+        if len(set(names)) == len(names):
+            # One row of it is enough. pyarrow takes a name for a path as well, so what it picked is looked at.
+            first = next(file.iter_batches(1, row_groups=[0], columns=[types_column]), None) if rows else None
+            told = "" if first is None else _first_text(first.column(0))
+            if first is None or first.schema.names == [types_column]:
+                if len(body) > _READ_AT_ONCE and not any("." in name for name in names):
+                    return [(name, partial(_read_column, file, name, body)) for name in names], rows, told
+                table = file.read(columns=names)
+                if table.column_names == names:
+                    return _columns_of(table), rows, told
+        table = file.read()
+        return _columns_of(table.select(list(range(len(names))))), rows, _first_text(table.column(len(names)))
+
+
+def _columns_of(table: Any) -> list[_Column]:
+    return [(name, partial(_itself, column)) for name, column in zip(table.column_names, table.columns, strict=True)]
+
+
+def _itself(column: Any) -> Any:
+    return column
+
+
+def _read_column(file: Any, name: str, body: bytes) -> Any:
+    import pyarrow as pa
+
+    # What the column before took is given back to the system first.
+    pa.default_memory_pool().release_unused()
+    with _damage_told(body):
+        return file.read(columns=[name]).column(0)
+
+
+@contextmanager
+def _damage_told(body: bytes) -> Iterator[None]:
+    """Turn what pyarrow says of a body into a sentence."""
+    import pyarrow as pa
+
+    try:
+        yield
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         if body[:4] != b"PAR1":
             raise DecodeError(f"The reply is not Parquet: it begins with {body[:60]!r}.") from error
         raise DecodeError(
             f"The Parquet reply breaks off or is damaged: {len(body)} bytes arrived and they are not a whole file."
         ) from error
-
-
-def _without_types(file: Any, types_column: str) -> tuple[Any, str]:
-    names = file.schema_arrow.names[:-1]
-    if len(set(names)) == len(names):
-        table = file.read(columns=names)
-        # One row of it is enough. pyarrow takes a name for a path as well, so what it picked is looked at.
-        first = next(file.iter_batches(1, row_groups=[0], columns=[types_column]), None) if table.num_rows else None
-        if table.column_names == names and (first is None or first.schema.names == [types_column]):
-            return table, "" if first is None else _first_text(first.column(0))
-    table = file.read()
-    return table.select(list(range(len(names)))), _first_text(table.column(len(names)))
 
 
 def _first_text(chunked: Any) -> str:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tinymagic.frames.tables import Table
 
 
+#: Rows of one row group of a Parquet file.
+ROW_GROUP = 250_000
+
+
 @dataclass(frozen=True)
 class PlannedTable:
     """The columns of a table on their way out.
@@ -68,7 +72,10 @@ class PlannedTable:
         """
         from tinymagic.frames.parquet_out import parquet_of
 
-        return parquet_of(self.part(start, stop), nullable or {})
+        ends = [*range(start + ROW_GROUP, stop, ROW_GROUP), stop]
+        return parquet_of(
+            (self.part(begin, end) for begin, end in zip([start, *ends[:-1]], ends, strict=True)), nullable or {}
+        )
 
     def part(self, start: int, stop: int) -> list[OutgoingColumn]:
         """Return the columns with the rows from *start* to before *stop*."""

@@ -233,7 +233,8 @@ class Notebook:
         ``analyze``, ``pipe``, ``materialization``, ``copy``, ``sink``, ``connection``, ``job``, ``token``,
         ``variable`` (also ``secret``, ``env``), ``workspace``, ``branch``, ``tag``, ``deployment``. ``%tinybird NOUN``
         shows the verbs of one. Without a noun: ``login``, ``logout``, ``info``, ``profiles``, ``use``, ``regions``,
-        ``doctor``, ``usage``, ``why``, ``fmt``, ``version``; and ``deploy``, ``build``, ``pull`` for project folders.
+        ``doctor``, ``usage``, ``why``, ``fmt``, ``version``; ``deploy``, ``build``, ``pull`` for project folders; and
+        panels to look and click: ``browse``, ``variables``.
 
         Lists are DataFrames. What deletes asks first, or takes ``--yes``. Tab completes words, options and names.
         """

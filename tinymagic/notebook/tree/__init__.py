@@ -17,6 +17,7 @@ from tinymagic.notebook.tree.job import JOB
 from tinymagic.notebook.tree.local import LOCAL
 from tinymagic.notebook.tree.materialization import MATERIALIZATION
 from tinymagic.notebook.tree.outside import OUTSIDE
+from tinymagic.notebook.tree.panels import PANELS
 from tinymagic.notebook.tree.pipe import PIPE
 from tinymagic.notebook.tree.project import PROJECT
 from tinymagic.notebook.tree.sink import SINK
@@ -30,6 +31,7 @@ __all__ = ["COMMANDS", "NOUNS", "Command", "Noun", "commands_of", "noun_named", 
 #: In the order of help; the first ones hold the commands without a noun.
 _ALL = (
     CONNECTION,
+    PANELS,
     PROJECT,
     LOCAL,
     DATASOURCE,

@@ -147,5 +147,5 @@ PIPE = Noun(
         ),
         Command(("pipe", "rm"), "delete one; Data Sources stay", "pipe:rm", ("NAME",), (YES,)),
     ),
-    aliases=("endpoint",),
+    aliases=("pipes", "endpoint"),
 )

@@ -1,0 +1,47 @@
+"""``%tinybird browse`` and others: open a panel of the widgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinymagic.notebook.tinybird import Call
+
+
+def browse(call: Call) -> None:
+    """Open the panel of Data Sources."""
+    open_panel(call, "DataSources")
+
+
+def variables(call: Call) -> None:
+    """Open the panel of Environment Variables."""
+    open_panel(call, "Variables")
+
+
+def open_panel(call: Call, name: str, *, otherwise: str = "") -> None:
+    """Show a panel below the cell, for the Workspace of the session.
+
+    Args:
+        call: the command.
+        name: of the panel, as in `tinymagic.widgets`.
+        otherwise: what is printed where no panel can be shown; without it, what to do there.
+    """
+    shell = call.notebook.shell
+    if getattr(shell, "kernel", None) is None:
+        words = " ".join(call.command.words)
+        print(otherwise or f"%tinybird {words} opens a panel in a notebook; this is a terminal. See %tinybird --help.")
+        return
+    from IPython.display import display
+
+    from tinymagic import widgets
+
+    kind = getattr(widgets, name)
+    options: dict[str, Any] = {}
+    if name in _WITH_NEW_CELLS:
+        options["on_new_cell"] = lambda text: shell.set_next_input(text, replace=False)
+    show: Any = display
+    show(kind(call.workspace, **options))
+
+
+#: Panels that put text into new cells.
+_WITH_NEW_CELLS = ("DataSources",)

@@ -1,0 +1,14 @@
+"""The commands that open panels. Pure."""
+
+from __future__ import annotations
+
+from tinymagic.notebook.tree.command import Command, Noun
+
+PANELS = Noun(
+    "",
+    "panels to look and click",
+    (
+        Command(("browse",), "the panel of Data Sources", "panels:browse"),
+        Command(("variables",), "the panel of Environment Variables", "panels:variables"),
+    ),
+)
