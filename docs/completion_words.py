@@ -44,6 +44,9 @@ def words() -> dict[str, Any]:
     finally:
         engine.close()
     syntax = {name: text for name, text, _, _ in functions}
+    # Of one function under names that differ in case only, its own name is enough.
+    own = {name.lower(): name for name, _, alias, _ in sorted(functions, key=lambda each: not each[2])}
+    functions = [each for each in functions if own[each[0].lower()] == each[0]]
     return {
         "clickhouse": version,
         "functions": {

@@ -75,7 +75,7 @@ function inMagicLine(stream, state) {
   if (stream.match(/^(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")/)) {
     return 'string';
   }
-  if (stream.match(/^\d+(?:\.\d+)?/)) {
+  if (stream.match(/^\d+(?:\.\d+)?(?:ms|[smhdw])?(?![\p{L}\p{N}_])/u)) {
     return 'number';
   }
   if (stream.match(/^(?:<<|[=$|])/)) {

@@ -54,7 +54,7 @@ class TbsqlLexer(RegexLexer):  # type: ignore[misc] # Pygments ships no types.
             (r"(?=\(|--\s|/\*)", Text, "sql_start"),
             (r"--?[^\W\d][\w-]*", Name.Attribute),
             (r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", String),
-            (r"\d+(?:\.\d+)?\b", Number),
+            (r"\d+(?:\.\d+)?(?:ms|[smhdw])?\b", Number),
             (r"<<|[=$|]", Operator),
             (r"[^\W\d]\w*", Name.Variable),
             (r".", Text),

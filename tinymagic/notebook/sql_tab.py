@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tinymagic.notebook.extension import Notebook
     from tinymagic.notebook.sql_completion import SqlNames, SqlOffer
 
+#: Characters of a type that are shown beside a column: an Enum can name hundreds of words.
+_LONGEST_TYPE = 32
+
 #: Seconds that the first Tab waits for names that are on their way: a server on this machine has answered by then.
 _FIRST_WAIT_S = 0.04
 
@@ -104,5 +107,9 @@ def _as_completions(found: list[SqlOffer]) -> Iterator[Any]:
 
 
 def _type(offer: SqlOffer) -> str:
-    """Return what front ends show beside the text: the type of a column, else the kind."""
-    return f"column {offer.detail}" if offer.kind == "column" and offer.detail else offer.kind
+    """Return what front ends show beside the text: the type of a column, else the kind; one short line."""
+    if offer.kind != "column" or not offer.detail:
+        return offer.kind
+    # JupyterLab breaks the line at blanks, over the offer below.
+    shown = offer.detail.replace(" ", "\N{NO-BREAK SPACE}")
+    return shown if len(shown) <= _LONGEST_TYPE else f"{shown[: _LONGEST_TYPE - 1]}…"

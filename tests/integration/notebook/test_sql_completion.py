@@ -58,7 +58,7 @@ class TestIpython:
     def test_columns_tables_pipes(self, trips, notebook):
         known(trips, notebook)
         offered = pressed(trips.shell, f"%%tbsql df\nSELECT t.fa| FROM {NAME} AS t")
-        assert [(each.text, each.type) for each in offered] == [("fare_amount", "column Float64")]
+        assert [(each.text, each.type) for each in offered] == [("fare_amount", "Float64")]
         line = f"%%tbsql df\nSELECT t.fa FROM {NAME} AS t"
         assert line[offered[0].start : offered[0].end] == "fa"
         assert NAME in texts(trips.shell, "%%tbsql\nSELECT * FROM sqlcompletion_|")
@@ -155,7 +155,7 @@ def test_a_kernel_answers_a_notebook(server, tokens, trips, clean_settings, monk
         reply = ask()
         assert reply["matches"] == ["fare_amount"]
         assert cell[reply["cursor_start"] : reply["cursor_end"]] == "fare"
-        assert reply["metadata"]["_jupyter_types_experimental"][0]["type"] == "column Float64"
+        assert reply["metadata"]["_jupyter_types_experimental"][0]["type"] == "Float64"
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
