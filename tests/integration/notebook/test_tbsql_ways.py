@@ -40,6 +40,13 @@ class TestDryRun:
         ran = connected.ok(f"%%tbsql --dry-run\nSELECT * FROM {trips} JOIN (SELECT 1 AS n) USING n")
         assert f"-- reads: {trips}" in ran.printed
 
+    def test_a_bound_list_is_no_table(self, connected, trips):
+        connected.ok(f"airports = ['JFK']\nwhich = '{trips}'")
+        ran = connected.ok(f"%%tbsql --dry-run\nSELECT 1 FROM {trips} WHERE airport IN {{{{ airports }}}}")
+        assert f"-- reads: {trips}\n" in ran.printed
+        ran = connected.ok("%%tbsql --dry-run\nSELECT 1 FROM {{ which | ident }}")
+        assert "-- reads: {{ which | ident }}\n" in ran.printed
+
     def test_saved_cells_in_front(self, connected, trips):
         connected.ok(f"%%tbsql --save ways_some --no-execute\nSELECT * FROM {trips}")
         ran = connected.ok("%%tbsql --dry-run\nSELECT count() FROM ways_some")

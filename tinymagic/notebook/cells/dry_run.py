@@ -29,8 +29,11 @@ def show(notebook: Notebook, cell: PreparedCell, *, is_cell: bool) -> None:  # n
 
 def tables_of(cell: PreparedCell) -> list[str] | None:
     """Return the tables that a cell reads, ``None`` where the service cannot tell before it runs (a template)."""
+    text, bound = without_bindings(cell.composed.text)
     try:
-        found = cell.workspace.query.tables(without_bindings(cell.composed.text)[0])
+        found = cell.workspace.query.tables(text)
     except TinybirdError:
         return None
-    return sorted({f"{each.database}.{each.name}" if each.database else each.name for each in found})
+    # The parser takes a bare name behind IN for a table; only a bound identifier can really be one.
+    names = [f"{each.database}.{each.name}" if each.database else each.name for each in found]
+    return sorted({bound.get(name, name) for name in names if "|" in bound.get(name, "|")})
