@@ -42,6 +42,9 @@ class TinyMagic(Configurable):
         ("auto", "parquet", "json"), "auto", help="How rows travel; the DataFrame is the same whichever way."
     ).tag(config=True)
     timeout_s = CFloat(60.0, min=0.001, help="Seconds to wait for a result.").tag(config=True)
+    daily_queries = CInt(
+        None, allow_none=True, min=0, help="At most so many queries a day to one host, of all notebooks; None for all."
+    ).tag(config=True)
     alias_sql = Bool(False, help="Let %sql and %%sql be %tbsql and %%tbsql too.").tag(config=True)
 
 

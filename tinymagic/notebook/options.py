@@ -67,8 +67,9 @@ class OptionValues:
     given: dict[str, list[str]] = field(default_factory=dict)
 
     def find(self, name: str) -> Option | None:
-        """Return the option of this spelling, or ``None``."""
-        return next((option for option in self.options if name in option.names), None)
+        """Return the option of this spelling, or ``None``. Other magics write ``--max_results``: ``_`` is ``-``."""
+        spelled = f"--{name[2:].replace('_', '-')}" if name.startswith("--") else name
+        return next((option for option in self.options if spelled in option.names), None)
 
     def put(self, option: Option, value: str, word: Word) -> None:
         """Note a value.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tinymagic.errors import QueryError, TinybirdError
 from tinymagic.names import near_names
+from tinymagic.notebook.cells.budget import spend_query
 from tinymagic.notebook.display import visible
 from tinymagic.notebook.failures import attach, problem_card, query_card
 from tinymagic.notebook.given_values import parameter_set, variable
@@ -48,6 +49,7 @@ class PreparedCell:
         limit: rows, or ``None`` for all.
         timeout_s: seconds for the whole reply.
         wire_format: ``auto``, ``parquet`` or ``json``.
+        daily_queries: at most so many a day; ``None`` for no limit.
     """
 
     arguments: TbsqlArguments
@@ -58,6 +60,7 @@ class PreparedCell:
     limit: int | None
     timeout_s: float
     wire_format: str
+    daily_queries: int | None = None
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -120,7 +123,12 @@ class PreparedCell:
 
     @contextlib.contextmanager
     def placed(self) -> Iterator[None]:
-        """Let the errors of the block speak of the user's own text, and give them their cards."""
+        """Let the errors of the block speak of the user's own text, and give them their cards.
+
+        Raises:
+            CellProblem: the queries of the day are spent; the block is not begun.
+        """
+        spend_query(self.workspace.host, self.daily_queries)
         try:
             yield
         except TinybirdError as error:
@@ -179,6 +187,7 @@ def prepare_cell(
         limit=options.limit if arguments.limit is None else arguments.limit,
         timeout_s=arguments.timeout_s or options.timeout_s,
         wire_format=arguments.format or options.format,
+        daily_queries=options.daily_queries,
     )
 
 
