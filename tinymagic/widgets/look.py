@@ -63,9 +63,10 @@ def code(line: str, about: str = "") -> str:
     return f'<div>{before}<span class="tm-code">{text(line, most=4_000)}</span></div>'
 
 
-def badge(word: object) -> str:
-    """Return a type or a state."""
-    return f'<span class="tm-badge">{text(word, most=80)}</span>' if word not in (None, "") else ""
+def badge(word: object, kind: str = "") -> str:
+    """Return a type or a state; *kind* as for `note`."""
+    mark = f" tm-{kind}" * bool(kind)
+    return f'<span class="tm-badge{mark}">{text(word, most=80)}</span>' if word not in (None, "") else ""
 
 
 def bar(percent: float | None) -> str:

@@ -71,18 +71,19 @@ class RowList(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no type
     def show(self, rows: Sequence[tuple[str, Sequence[str]]]) -> None:
         """Show other rows: the name of each, and its further cells **as HTML**."""
         self._rows = list(rows)
-        self._search()
+        # Who turned to a page stays there: lists that live are shown again and again.
+        self._search(self._first)
 
     def choose(self, name: str) -> None:
         """Mark a row."""
         self._chosen = name
         self._draw()
 
-    def _search(self) -> None:
+    def _search(self, first: int = 0) -> None:
         wanted = self.search.value.strip().lower().split()
         self._found = [each for each in self._rows if all(word in each[0].lower() for word in wanted)]
-        self._first = 0
-        self._draw()
+        self._first = first
+        self._turn(0)
 
     def _turn(self, by: int) -> None:
         self._first = max(0, min(self._first + by, (max(len(self._found), 1) - 1) // PAGE * PAGE))

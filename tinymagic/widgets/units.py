@@ -40,6 +40,23 @@ def _scaled(count: float | None, step: int, units: tuple[str, ...], gap: str) ->
     return f"{text}{gap}{units[place]}"
 
 
+def took(seconds: float | None) -> str:
+    """Return how long something took, in the two units that fit; nothing for ``None``.
+
+    Example:
+        >>> took(0.04), took(7.25), took(125), took(4_320)
+        ('40 ms', '7.2 s', '2 min 5 s', '1 h 12 min')
+    """
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3_600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3_600:,} h {whole % 3_600 // 60} min"
+
+
 def ago(moment: datetime | None, *, now: datetime | None = None) -> str:
     """Return how long ago a moment was, in one unit; nothing for ``None``.
 

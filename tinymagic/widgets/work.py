@@ -19,6 +19,7 @@ class _Order:
     task: Callable[[Cancellation], Any]
     done: Callable[[Any], object]
     failed: Callable[[BaseException], object]
+    cancellation: Cancellation
 
 
 class Work:
@@ -33,7 +34,7 @@ class Work:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._busy = False
-        self._cancellation: Cancellation | None = None
+        self._present: _Order | None = None
         self._waiting: _Order | None = None
         self._closed = False
 
@@ -56,14 +57,16 @@ class Work:
             done: gets the result.
             failed: gets whatever was raised.
         """
-        order = _Order(task, done, failed)
+        from tinymagic.api.http.cancelling import Cancellation
+
+        order = _Order(task, done, failed, Cancellation())
         with self._lock:
             if self._closed:
                 return
             if self._busy:
                 self._waiting = order
                 return
-            self._busy = True
+            self._busy, self._present = True, order
         if self._at_once:
             self._run(order)
             return
@@ -74,8 +77,8 @@ class Work:
         """End what is being done as soon as it looks; what waits is dropped."""
         with self._lock:
             self._waiting = None
-            if self._cancellation is not None:
-                self._cancellation.cancel()
+            if self._present is not None:
+                self._present.cancellation.cancel()
 
     def close(self) -> None:
         """End everything, and begin nothing any more."""
@@ -88,21 +91,16 @@ class Work:
             self._thread.join(timeout_s)
 
     def _run(self, order: _Order) -> None:
-        from tinymagic.api.http.cancelling import Cancellation
-
         following: _Order | None = order
         while following is not None:
-            with self._lock:
-                self._cancellation = Cancellation()
-            self._carry_out(following, self._cancellation)
+            self._carry_out(following)
             with self._lock:
                 following, self._waiting = (None if self._closed else self._waiting), None
-                self._busy = following is not None
-                self._cancellation = None
+                self._busy, self._present = following is not None, following
 
-    def _carry_out(self, order: _Order, cancellation: Cancellation) -> None:
+    def _carry_out(self, order: _Order) -> None:
         try:
-            result = order.task(cancellation)
+            result = order.task(order.cancellation)
         except BaseException as error:  # Whatever it is, the panel says it.
             tell, what = order.failed, error
         else:
