@@ -17,16 +17,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tinymagic.widgets.panels.analyze import Analyze
     from tinymagic.widgets.panels.datasources import DataSources
+    from tinymagic.widgets.panels.jobs import Jobs
+    from tinymagic.widgets.panels.pipes import Pipes
     from tinymagic.widgets.panels.variables import Variables
 
 #: Panel -> its module.
 _PANELS = {
+    "Analyze": "tinymagic.widgets.panels.analyze",
     "DataSources": "tinymagic.widgets.panels.datasources",
+    "Jobs": "tinymagic.widgets.panels.jobs",
+    "Pipes": "tinymagic.widgets.panels.pipes",
     "Variables": "tinymagic.widgets.panels.variables",
 }
 
-__all__ = ["DataSources", "Variables"]
+__all__ = ["Analyze", "DataSources", "Jobs", "Pipes", "Variables"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinymagic.widgets import look
 
@@ -31,7 +31,11 @@ def table_of(frame: pd.DataFrame, *, most: int = 20, label: str = "") -> str:
         if pd.api.types.is_numeric_dtype(shown.dtypes.iloc[place])
         and not pd.api.types.is_bool_dtype(shown.dtypes.iloc[place])
     ]
-    lines = [[_cell(value) for value in line] for line in shown.itertuples(index=False, name=None)]
+    days = [_has_days_only(shown.iloc[:, place]) for place in range(len(heads))]
+    lines = [
+        [_cell(str(value)[:10] if day and not pd.isna(value) else value) for value, day in zip(line, days, strict=True)]
+        for line in shown.itertuples(index=False, name=None)
+    ]
     left_out = []
     if len(frame) > most:
         left_out.append(f"{len(frame) - most:,} more rows")
@@ -39,6 +43,16 @@ def table_of(frame: pd.DataFrame, *, most: int = 20, label: str = "") -> str:
         left_out.append(f"{frame.shape[1] - _COLUMNS:,} more columns")
     below = f'<div class="tm-quiet">{" and ".join(left_out)} are not shown.</div>' if left_out else ""
     return look.table(heads, lines, numbers=numbers, label=label) + below
+
+
+def _has_days_only(column: pd.Series[Any]) -> bool:
+    """Say whether all times of a column are midnights: then it holds dates."""
+    import pandas as pd
+
+    if not pd.api.types.is_datetime64_dtype(column.dtype):
+        return False
+    times = column.dropna()
+    return bool(len(times)) and bool((times == times.dt.normalize()).all())
 
 
 def _cell(value: object) -> str:

@@ -25,6 +25,7 @@ class RowList(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no type
         numbers: places of the columns that stand at the right, counted without that of the names.
         what: the rows are, in the plural, for instance ``Data Sources``.
         name_width: of the column of names.
+        nothing: the sentence that stands where there are no rows.
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class RowList(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no type
         numbers: Sequence[int] = (),
         what: str,
         name_width: str = "260px",
+        nothing: str = "",
     ) -> None:
         self._heads = list(heads)
         self._numbers = tuple(numbers)
         self._what = what
+        self.nothing = nothing or f"There are no {what} yet."
         self._rows: list[tuple[str, Sequence[str]]] = []
         self._found: list[tuple[str, Sequence[str]]] = []
         self._first = 0
@@ -121,4 +124,4 @@ class RowList(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no type
     def _sentence(self) -> str:
         if self._rows:
             return f"None of {len(self._rows):,} {self._what} has this in its name."
-        return f"There are no {self._what} yet."
+        return self.nothing

@@ -134,7 +134,9 @@ LASTING = [
 
 def named(fault):
     fault = fault[0] if isinstance(fault, tuple) else fault
-    return f"{fault.name} {fault.when} {fault.headers.get('Retry-After', '')}".strip()
+    wait = fault.headers.get("Retry-After", "")
+    # A moment in a name would be another one for each process that runs tests.
+    return f"{fault.name} {fault.when} {'at a date' if 'GMT' in wait else wait}".strip()
 
 
 class TestReads:

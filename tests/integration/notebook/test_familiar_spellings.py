@@ -122,6 +122,15 @@ class TestBudgetOfTheDay:
         trips.ok("%tbsql SELECT 1 AS one")
         assert not old.exists()
 
+    def test_a_live_cell_that_would_spend_it_is_not_begun(self, trips, server):
+        trips.ok("%config TinyMagic.daily_queries = 3")
+        ran = trips.run("%%tbsql --every 1s --for 1m\nSELECT 1 AS one")
+        assert isinstance(ran.error, CellProblem)
+        assert "would send 61 queries, and 3 are left" in str(ran.error)
+        assert not counter(server.host).exists()
+        trips.ok("%%tbsql --every 300ms --for 400ms\nSELECT 1 AS one")
+        assert counter(server.host).stat().st_size == 2
+
     def test_a_cached_result_costs_nothing(self, trips):
         trips.ok("%config TinyMagic.daily_queries = 1")
         trips.ok(f"%%tbsql --cache 10m\nSELECT count() AS n FROM {NAME}")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _NAT = np.iinfo(np.int64).min
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # The last and first seconds that 64 bits of nanoseconds can say; DateTime64(7) and (8) reach further.
-_NS_RANGE = ("1677-09-21 00:12:44", "2262-04-11 23:47:15.99999999")
+_NS_RANGE = ("1677-09-21 00:12:44", "2262-04-11 23:47:16.854775807")
 
 
 def _moments(texts: Sequence[Any], unit: str) -> np.ndarray[Any, Any]:

@@ -27,7 +27,7 @@ def spend_query(host: str, most: int | None) -> None:
     if most is None:
         return
     path = counter(host)
-    sent = path.stat().st_size if path.exists() else 0
+    sent = _sent(path)
     if sent >= most:
         raise CellProblem(
             f"The budget of {most:,} queries a day is spent: {sent:,} were sent to {host} today (UTC). "
@@ -39,6 +39,15 @@ def spend_query(host: str, most: int | None) -> None:
             old.unlink(missing_ok=True)
     with path.open("ab") as file:
         file.write(b".")
+
+
+def queries_left(host: str, most: int | None) -> int | None:
+    """Return how many more queries `spend_query` lets through today; ``None`` for any number."""
+    return None if most is None else max(0, most - _sent(counter(host)))
+
+
+def _sent(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def counter(host: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.notebook.cells.budget import queries_left
 from tinymagic.notebook.cells.table import footer_of, rows_of
 from tinymagic.notebook.display import count_of, human_seconds
 from tinymagic.notebook.failures import note_result
@@ -35,11 +36,13 @@ def run(notebook: Notebook, cell: PreparedCell, *, is_cell: bool) -> Any:
         The rows of the last run, or ``None`` when they are in a variable.
 
     Raises:
+        CellProblem: it would send more queries than are left of the day's; none was sent.
         TinybirdError: a run failed; what was drawn before stays.
     """
     live = cell.arguments.live
     assert live is not None  # This way is taken only then.
     every_s = max(live.every_s, _SHORTEST_S)
+    check_quota(every_s, live.for_s, queries_left(cell.workspace.host, cell.daily_queries))
     picture = _Picture(notebook, cell)
     deadline = None if live.for_s is None else time.monotonic() + live.for_s
     last: Rows | None = None

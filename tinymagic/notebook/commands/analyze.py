@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tinymagic.names import valid_name
+from tinymagic.notebook.commands.panels import open_panel
 from tinymagic.notebook.commands.rows_in import is_url, rows_named, say, sending, unit_of
 from tinymagic.notebook.commands.writing import write_datafile
 from tinymagic.notebook.display import count_of, visible
@@ -35,7 +36,7 @@ def analyze(call: Call) -> pd.DataFrame | None:
     if given is None:
         if "create" in call.options or "to" in call.options:
             raise CellProblem(f"Of which file? FILE is missing: %tinybird {call.command.usage()}.")
-        print(_HOW)
+        open_panel(call, "Analyze", otherwise=_HOW)
         return None
     rows = rows_named(call, given)
     analysis = _analysis(call, given, rows)

@@ -20,6 +20,7 @@ from tinymagic.sqltext import is_template
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tinymagic.api.pipe_results import Node
     from tinymagic.datafiles import NodeText, PipeText
     from tinymagic.notebook.tinybird import Call
 
@@ -42,7 +43,7 @@ def cells(call: Call) -> None:
         print(f"\nAll of them as a notebook: %tinybird pipe cells {visible(name)} --to {visible(name)}.ipynb")
 
 
-def cell_text(node: NodeText) -> str:
+def cell_text(node: NodeText | Node) -> str:
     r"""Return the cell that keeps a node under its name.
 
     Example:

@@ -18,6 +18,16 @@ def variables(call: Call) -> None:
     open_panel(call, "Variables")
 
 
+def pipes(call: Call) -> None:
+    """Open the panel of Pipes."""
+    open_panel(call, "Pipes")
+
+
+def jobs(call: Call) -> None:
+    """Open the panel of jobs."""
+    open_panel(call, "Jobs")
+
+
 def open_panel(call: Call, name: str, *, otherwise: str = "") -> None:
     """Show a panel below the cell, for the Workspace of the session.
 
@@ -44,4 +54,4 @@ def open_panel(call: Call, name: str, *, otherwise: str = "") -> None:
 
 
 #: Panels that put text into new cells.
-_WITH_NEW_CELLS = ("DataSources",)
+_WITH_NEW_CELLS = ("DataSources", "Pipes")

@@ -10,5 +10,7 @@ PANELS = Noun(
     (
         Command(("browse",), "the panel of Data Sources", "panels:browse"),
         Command(("variables",), "the panel of Environment Variables", "panels:variables"),
+        Command(("pipes",), "the panel of Pipes", "panels:pipes"),
+        Command(("jobs",), "the panel of jobs", "panels:jobs"),
     ),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from tinymagic.notebook.display import count_of
 from tinymagic.widgets import look, units
 from tinymagic.widgets.frame_table import table_of
 from tinymagic.widgets.models.datasources import DataSourcesModel
@@ -149,7 +150,7 @@ class DataSources(Panel):
 
         def ask(count: int) -> None:
             self._confirmation.ask(
-                f"Delete {count:,} rows of {self._name} where {condition}? They cannot be had back.",
+                f"Delete {count_of(count, 'row')} of {self._name} where {condition}? They cannot be had back.",
                 "Delete them",
                 lambda: self.model.delete_rows(condition),
             )

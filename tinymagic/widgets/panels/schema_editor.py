@@ -32,6 +32,10 @@ class _Line:
         self.nullable = ipywidgets.Checkbox(description="NULL", indent=False, tooltip="May be missing")
         self.nullable.layout.width = "70px"
         self.facts = html()
+        for made in (self.included, self.name, self.type, self.nullable):
+            made.layout.flex = "0 0 auto"  # All lines alike, however long their facts are.
+        self.facts.layout.flex = "1 1 0"
+        self.facts.layout.min_width = "0"
         self.box = ipywidgets.HBox([self.included, self.name, self.type, self.nullable, self.facts])
         self.box.layout.align_items = "center"
         self._showing = False
