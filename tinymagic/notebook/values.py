@@ -382,7 +382,7 @@ def _write_list(value: Any, parameter: str) -> Written:
     leaves = list(_leaves(elements, depth))
     kinds = {_kind(leaf) for leaf in leaves} - {"null"}
     if not kinds and None not in leaves:
-        return _empty_list(value, depth)
+        return _empty_list(value, elements, depth)
     nullable = None in leaves
     kind, leaves = _common_kind(kinds, leaves)
     type_name = _type_of(kind, [leaf for leaf in leaves if leaf is not None]) if kinds else "String"
@@ -469,13 +469,14 @@ def _float_holds(leaf: Any) -> bool:
         return False
 
 
-def _empty_list(value: Any, depth: int) -> Written:
-    """Write a list without an element: of the dtype's type, else of the type that fits beside any other."""
+def _empty_list(value: Any, elements: list[Any], depth: int) -> Written:
+    """Write a list without an element, empty lists aside: of the dtype's type, else of one that fits beside any."""
     known = _DTYPE_KINDS.get(str(getattr(getattr(value, "dtype", None), "kind", "")))
     target = _array_type(known or "Nothing", depth, nullable=False)
     if known is None and depth == 1:
         return Written("[]", None, target)
-    return Written(f"CAST([], {_quoted(target)})", None, target)
+    empty = json.dumps(elements, separators=(",", ":"))
+    return Written(f"CAST({empty}, {_quoted(target)})", None, target)
 
 
 def _json_leaf(kind: str, leaf: Any, type_name: str) -> Any:

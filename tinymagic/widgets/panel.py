@@ -11,7 +11,9 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+from traitlets import Unicode
 
+from tinymagic.api.http.redaction import Secret
 from tinymagic.widgets import look
 
 if TYPE_CHECKING:
@@ -143,6 +145,31 @@ def field(label: str, made: ipywidgets.Widget, *, width: str = "320px") -> ipywi
     made.style.description_width = "110px"
     made.layout.width = width
     return made
+
+
+class SecretInput(ipywidgets.Password):  # type: ignore[misc] # ipywidgets ships no types.
+    """A field for a token: what is pasted comes when the field is left or Enter pressed, and is taken out at once.
+
+    Args:
+        on_secret: gets it; the field is empty by then.
+        placeholder: in the empty field.
+    """
+
+    # ipywidgets 8 sends what comes from the browser to all front ends once more, unless it is told not to.
+    value = Unicode("", help="what was typed").tag(sync=True, echo_update=False)
+
+    def __init__(self, on_secret: Callable[[Secret], object], *, placeholder: str = "") -> None:
+        super().__init__(placeholder=placeholder, continuous_update=False)
+        self._on_secret = on_secret
+        self.observe(lambda _: self.take(), "value")
+
+    def take(self) -> None:
+        """Hand over what is in the field, and empty it."""
+        secret = Secret(self.value.strip())
+        if secret or self.value:
+            self.value = ""
+        if secret:
+            self._on_secret(secret)
 
 
 def html(value: str = "") -> ipywidgets.HTML:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import ipywidgets
 import pytest
 
+import tinymagic
 from tinymagic.api.jobs import Job
 from tinymagic.widgets import Jobs
 from tinymagic.widgets.models.jobs import JobsModel
@@ -190,21 +191,19 @@ def test_close_at_once(workspace, imported):
     until(lambda: not watchers(), "the end of all work")
 
 
-def test_watch_that_fails_says_so(model, imported, workspace, monkeypatch):
-    from tinymagic import errors
-
+def test_watch_that_fails_says_so(workspace, server, imported):
+    token = workspace.tokens.create("wjobs_token", scopes=["ADMIN"])
+    other = tinymagic.connect(token=token.token.reveal(), host=server.host)
     imported("slow.csv")
-    model.load()
+    model = JobsModel(other, work=Work(at_once=True), every_s=0.05)
+    panel = Jobs(model=model)
     until(lambda: model.watching, "the watch")
-
-    def fail(*_, **__):
-        raise errors.Forbidden("no jobs for this token")
-
-    monkeypatch.setattr(workspace.jobs, "list", fail)
-    until(lambda: not model.watching, "the end of the watch")
-    until(lambda: "no jobs for this token" in model.message, "the sentence")
+    workspace.tokens.delete("wjobs_token")
+    until(lambda: not model.watching and not watchers(), "the end of the watch")
+    assert "The jobs are not watched any more" in shown(panel)
     assert model.message_kind == "error"
-    assert not model.watch
+    assert not panel._watch.value
+    panel.close()
 
 
 def test_cancel_asks_first(panel, model, workspace, imported):

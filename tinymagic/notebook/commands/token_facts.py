@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinymagic.errors import ApiError, ConfigurationError
 
 if TYPE_CHECKING:
     from tinymagic.api.own_token import OwnToken
+    from tinymagic.api.tokens import Token
     from tinymagic.api.workspace import Workspace
 
 #: So many scopes are written out.
@@ -24,7 +25,7 @@ def token_text(workspace: Workspace) -> str:
     if own.kind == "JWT":
         name = f", {own.name!r}" if own.name else ""
         return f"JWT{name}, {_listed(list(own.scopes)) or 'no scopes'}, {end_text(own)}"
-    entry = _entry(workspace, own)
+    entry = entry_of(workspace, own)
     if entry is None:
         return own.kind if own.kind == "static" else "of a kind that tells nothing about itself"
     return f"{own.kind}, {entry.name!r}, {_listed([str(scope) for scope in entry.scopes]) or 'no scopes'}"
@@ -35,11 +36,11 @@ def scopes_of(workspace: Workspace) -> tuple[str, ...] | None:
     own = workspace.own_token
     if own.kind == "JWT":
         return own.scopes
-    entry = _entry(workspace, own)
+    entry = entry_of(workspace, own)
     return None if entry is None else tuple(str(scope) for scope in entry.scopes)
 
 
-def _entry(workspace: Workspace, own: OwnToken) -> Any:
+def entry_of(workspace: Workspace, own: OwnToken) -> Token | None:
     """Return what the service says about a static token, or ``None`` when it does not tell."""
     if own.id is None:
         return None

@@ -57,6 +57,10 @@ class PanelModel(HasTraits):
         if workspace is None:
             self.say("You are not connected to a Workspace. Log in with %tinybird login.", "error")
             return
+        self.begin(lambda cancellation: task(workspace, cancellation), then=then, line=line)
+
+    def begin(self, task: Callable[[Cancellation], T], *, then: Callable[[T], object], line: str = "") -> None:
+        """Do something that needs no Workspace, for instance make one; otherwise as `run`."""
         if line:
             self.line = line
         self.set_trait("percent", None)
@@ -66,7 +70,7 @@ class PanelModel(HasTraits):
             self.busy = False
             then(result)
 
-        self.work.start(lambda cancellation: task(workspace, cancellation), done=done, failed=self._failed)
+        self.work.start(task, done=done, failed=self._failed)
 
     def say(self, sentence: str, kind: str = "") -> None:
         """Set the message."""

@@ -204,4 +204,5 @@ def _node(node: Node, pipe: Pipe) -> str:
 
 
 def _sql(text: str) -> str:
-    return f'<div><pre class="tm-code">{look.text(text, most=_SQL)}</pre></div>'
+    # No <pre>: notebooks break its lines within words.
+    return f'<div><span class="tm-code">{look.text(text, most=_SQL)}</span></div>'
