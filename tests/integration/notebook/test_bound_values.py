@@ -15,7 +15,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 BOUNDED = settings(
@@ -107,7 +107,13 @@ class TestBound:
     @example(value=[[]], way="--format json")
     @example(value=[[[]], [[], []]], way="--format parquet")
     def test_lists(self, connected, value, way):
-        assert is_same(cell_of(connected, way, "SELECT {{ x }} AS v", x=value), value)
+        try:
+            found = cell_of(connected, way, "SELECT {{ x }} AS v", x=value)
+        except CellProblem as problem:
+            # Decimals of one list get one scale, which may take more digits than there are.
+            assume("digits; ClickHouse's have at most 76" not in str(problem))
+            raise
+        assert is_same(found, value)
 
     @settings(BOUNDED, max_examples=20)
     @given(value=SCALAR)
