@@ -18,6 +18,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from tinymagic.notebook.problems import CellProblem
+
 BOUNDED = settings(
     max_examples=60,
     deadline=None,
