@@ -175,7 +175,9 @@ def _of_path(data: str | os.PathLike[str], chosen: FileFormat | None) -> Upload:
         raise InvalidInput(f"There is no file {text!r} (looked in {Path.cwd()}).") from None
     except OSError as error:
         raise InvalidInput(f"The file {text!r} cannot be read: {error.strerror}.") from None
-    except (RuntimeError, UnicodeEncodeError):
+    except InvalidInput:
+        raise
+    except (RuntimeError, ValueError):  # No such user; signs that no name can have.
         raise InvalidInput(f"{text!r} cannot be the name of a file.") from None
     return Upload(chosen or format_of_name(path.name), path.name, size_bytes, lambda: path.open("rb"), path=path)
 

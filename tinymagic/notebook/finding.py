@@ -57,11 +57,14 @@ def find_command(words: Sequence[Word]) -> tuple[Command | None, list[Word]]:
 def _texts(words: Sequence[Word]) -> list[str]:
     """Return the texts, with the noun's own name in the place of an alias."""
     texts = [word.text for word in words]
-    if any(list(command.words) == texts for command in COMMANDS):
-        # "variables" alone opens a panel, "variables ls" is "variable ls".
-        return texts
     noun = noun_named(texts[0]) if texts else None
-    return [noun.name, *texts[1:]] if noun is not None else texts
+    if noun is None:
+        return texts
+    is_command = texts[0] != noun.name and any(command.words == (texts[0],) for command in COMMANDS)
+    if is_command and (len(texts) == 1 or texts[1] not in words_at(noun.name)):
+        # "variables" opens a panel, "variables ls" is "variable ls".
+        return texts
+    return [noun.name, *texts[1:]]
 
 
 def _longest(texts: list[str]) -> Command | None:

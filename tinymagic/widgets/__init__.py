@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from tinymagic.widgets.panels.analyze import Analyze
     from tinymagic.widgets.panels.datasources import DataSources
     from tinymagic.widgets.panels.jobs import Jobs
+    from tinymagic.widgets.panels.login import Login
     from tinymagic.widgets.panels.pipes import Pipes
+    from tinymagic.widgets.panels.tokens import Tokens
     from tinymagic.widgets.panels.variables import Variables
 
 #: Panel -> its module.
@@ -28,11 +30,13 @@ _PANELS = {
     "Analyze": "tinymagic.widgets.panels.analyze",
     "DataSources": "tinymagic.widgets.panels.datasources",
     "Jobs": "tinymagic.widgets.panels.jobs",
+    "Login": "tinymagic.widgets.panels.login",
     "Pipes": "tinymagic.widgets.panels.pipes",
+    "Tokens": "tinymagic.widgets.panels.tokens",
     "Variables": "tinymagic.widgets.panels.variables",
 }
 
-__all__ = ["Analyze", "DataSources", "Jobs", "Pipes", "Variables"]
+__all__ = ["Analyze", "DataSources", "Jobs", "Login", "Pipes", "Tokens", "Variables"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 from tinymagic.widgets import look
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 #: Characters of a cell, and columns, that are shown.
 _CELL, _COLUMNS = 80, 60
 
 
-def table_of(frame: pd.DataFrame, *, most: int = 20, label: str = "") -> str:
+def table_of(frame: pd.DataFrame, *, most: int = 20, label: str = "", types: Mapping[str, str] | None = None) -> str:
     """Return the first rows as HTML; what is left out is said below.
 
     Args:
         frame: any; its index is not shown.
         most: rows.
         label: for screen readers.
+        types: name of a column -> its type, for a line of types below the names.
     """
     import pandas as pd
 
@@ -36,6 +39,8 @@ def table_of(frame: pd.DataFrame, *, most: int = 20, label: str = "") -> str:
         [_cell(str(value)[:10] if day and not pd.isna(value) else value) for value, day in zip(line, days, strict=True)]
         for line in shown.itertuples(index=False, name=None)
     ]
+    if types is not None:
+        lines.insert(0, [look.badge(types.get(name, "")) for name in heads])
     left_out = []
     if len(frame) > most:
         left_out.append(f"{len(frame) - most:,} more rows")

@@ -147,6 +147,19 @@ def field(label: str, made: ipywidgets.Widget, *, width: str = "320px") -> ipywi
     return made
 
 
+def toggles(label: str, options: Sequence[tuple[str, str]]) -> tuple[ipywidgets.HBox, ipywidgets.ToggleButtons]:
+    """Return a choice of a few as buttons: the line with its label, and the buttons that have the value."""
+    made = ipywidgets.ToggleButtons(options=options)
+    made.style.button_width = "auto"
+    made.tooltips = [f"{label}: {words}" for words, _ in options]
+    # Their own label would stand above them.
+    name = ipywidgets.Label(label)
+    name.layout.width = "110px"
+    name.layout.display = "flex"
+    name.layout.justify_content = "flex-end"
+    return row(name, made), made
+
+
 class SecretInput(ipywidgets.Password):  # type: ignore[misc] # ipywidgets ships no types.
     """A field for a token: what is pasted comes when the field is left or Enter pressed, and is taken out at once.
 

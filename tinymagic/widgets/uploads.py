@@ -8,6 +8,12 @@ from typing import Any
 #: Bytes of one message from the browser to the kernel that Jupyter lets through by default.
 MESSAGE_BYTES = 10_000_000
 
+#: To stand beside the button: what is over the limit never arrives, so that afterwards nobody can say why.
+LIMIT = (
+    f"Upload up to {MESSAGE_BYTES // 1_000_000} MB at once: more does not get through from the browser to the kernel, "
+    "and may break their connection."
+)
+
 
 def taken(upload: Any) -> list[tuple[str, bytes]]:
     """Return the names and contents of the files of a ``FileUpload``, and empty it.

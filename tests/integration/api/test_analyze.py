@@ -168,3 +168,24 @@ class TestUrl:
     def test_no_url(self, analyze):
         with pytest.raises(errors.InvalidInput):
             analyze.url("sales.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "dialect"),
+    [
+        (b"a,b;n\n1,5;1\n2,5;2\n", {"delimiter": ";"}),
+        (b"a,b;n|1,5;1|2,5;2|", {"delimiter": ";", "new_line": "|"}),
+        (b"a\\,b,n\n1\\,5,1\n2\\,5,2\n", {"escapechar": "\\"}),
+        (b"\xef\xbb\xbfa,b\tn\r\n1,5\t1\r\n2,5\t2\r\n", {"delimiter": "\t", "new_line": "\r\n"}),
+    ],
+)
+def test_a_dialect_that_would_be_guessed_wrong(workspace, content, dialect):
+    found = workspace.analyze.file(content, format="csv", dialect=dialect)
+    assert [(each.name, each.type) for each in found.columns] == [("a_b", "String"), ("n", "Int16")]
+    assert [row["a_b"] for row in found.preview] == ["1,5", "2,5"]
+
+
+@pytest.mark.parametrize("dialect", [{"delimiter": ";;"}, {"delimiter": "\n"}, {"quote": "'"}])
+def test_a_dialect_that_cannot_be(workspace, dialect):
+    with pytest.raises(errors.InvalidInput):
+        workspace.analyze.file(b"a\n1\n", format="csv", dialect=dialect)

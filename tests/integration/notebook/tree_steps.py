@@ -99,6 +99,12 @@ DATASOURCES = (
     Step("datasource share trips readers --as-user", ("readers",), secret="{user_token}"),
     Step("datasource unshare trips readers --as-user --yes", ("readers",), secret="{user_token}"),
     Step("analyze clean.csv", ("day",)),
+    # Panels; a terminal is told that they need a notebook.
+    Step("browse"),
+    Step("variables"),
+    Step("pipes"),
+    Step("jobs"),
+    Step("tokens"),
     Step("job ls", ("delete_data",), keeps="job=id"),
     Step("job show {job}", ("{job}",)),
     Step("job wait {job}", ("done",)),

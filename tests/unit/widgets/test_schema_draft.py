@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinymagic.api.analyze import Analysis
-from tinymagic.widgets.models.schema_draft import USUAL_TYPES, DraftColumn, SchemaDraft, suggested_key
+from tinymagic.widgets.models.schema_draft import USUAL_TYPES, DraftColumn, SchemaDraft
 
 REPLY = {
     "analysis": {
@@ -79,9 +79,3 @@ def test_names(draft):
     assert "valid" in draft.problems("1 2")[0]
     nothing = SchemaDraft(tuple(DraftColumn(each.name, each.type, included=False) for each in draft.columns))
     assert "Keep at least one column." in nothing.problems("trips")
-
-
-def test_suggested_keys():
-    assert suggested_key([DraftColumn("x", "Float64")]) == ""
-    assert suggested_key([DraftColumn("n", "Int64"), DraftColumn("x", "Float64")]) == "n"
-    assert suggested_key([DraftColumn("at", "DateTime", nullable=True), DraftColumn("id", "UUID")]) == "id"

@@ -28,6 +28,11 @@ def jobs(call: Call) -> None:
     open_panel(call, "Jobs")
 
 
+def tokens(call: Call) -> None:
+    """Open the panel of tokens."""
+    open_panel(call, "Tokens")
+
+
 def open_panel(call: Call, name: str, *, otherwise: str = "") -> None:
     """Show a panel below the cell, for the Workspace of the session.
 
@@ -47,6 +52,9 @@ def open_panel(call: Call, name: str, *, otherwise: str = "") -> None:
 
     kind = getattr(widgets, name)
     options: dict[str, Any] = {}
+    if name == "Tokens":
+        # Whoever refreshes the token in use goes on with the new one.
+        options["on_connect"] = call.notebook.session.choose
     if name in _WITH_NEW_CELLS:
         options["on_new_cell"] = lambda text: shell.set_next_input(text, replace=False)
     show: Any = display

@@ -12,5 +12,6 @@ PANELS = Noun(
         Command(("variables",), "the panel of Environment Variables", "panels:variables"),
         Command(("pipes",), "the panel of Pipes", "panels:pipes"),
         Command(("jobs",), "the panel of jobs", "panels:jobs"),
+        Command(("tokens",), "the panel of tokens", "panels:tokens"),
     ),
 )

@@ -107,7 +107,8 @@ def quoted(word: Any) -> str:
         ('trips', "'two words'")
     """
     shown = str(word)
-    if shown and not any(letter in shown for letter in " \t'\"$"):
+    if shown and not shown.startswith("-") and not any(each.isspace() or each in "'\"$\\" for each in shown):
         return shown
-    mark = '"' if "'" in shown else "'"
-    return f"{mark}{shown}{mark}"
+    if "'" not in shown:
+        return f"'{shown}'"
+    return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'

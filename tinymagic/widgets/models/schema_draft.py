@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tinymagic.api.reading import mapping
 from tinymagic.frames.syntax import UnknownType
 from tinymagic.frames.types import parse_type
 from tinymagic.names import name_problem, near_names
 from tinymagic.notebook.sql_completion.words import types
+from tinymagic.widgets.models.table_engines import (
+    ENGINES,
+    OPTION_LABELS,
+    TableEngine,
+    suggested_keys,
+    suggested_partitions,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from tinymagic.api.analyze import Analysis
 
@@ -42,8 +50,6 @@ USUAL_TYPES = (
     "IPv4",
     "IPv6",
 )
-
-ENGINES = ("MergeTree", "ReplacingMergeTree", "SummingMergeTree", "AggregatingMergeTree", "CollapsingMergeTree", "Null")
 
 
 @dataclass(frozen=True)
@@ -87,17 +93,36 @@ class DraftColumn:
         if unknown:
             near = near_names(unknown, list(types()))
             return f"ClickHouse has no type {unknown}." + (f" Did you mean {near[0]}?" if near else "")
-        if self.nullable and text.startswith(("Array(", "Map(", "Tuple(", "Nullable(", "LowCardinality(")):
+        if self.nullable and text.startswith(("Array(", "Map(", "Tuple(", "LowCardinality(Array(")):
             return f"{text} cannot be Nullable."
+        if "`" in self.path or "`" in self.name:
+            return "Its name has a backtick, which no schema can say: leave this column out."
         return ""
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether it takes NULL, however that is written."""
+        return self.nullable or self.type.startswith(("Nullable(", "LowCardinality(Nullable("))
+
+    @property
+    def whole_type(self) -> str:
+        """The type with ``Nullable`` in its place.
+
+        Example:
+            >>> DraftColumn("c", "LowCardinality(String)", nullable=True).whole_type
+            'LowCardinality(Nullable(String))'
+        """
+        text = self.type.strip()
+        if not self.nullable or text.startswith(("Nullable(", "LowCardinality(Nullable(")):
+            return text
+        inner = text.removeprefix("LowCardinality(")
+        return f"Nullable({text})" if inner == text else f"LowCardinality(Nullable({inner})"
 
     @property
     def definition(self) -> str:
         """Its part of the schema string."""
-        text = self.type.strip()
-        whole = f"Nullable({text})" if self.nullable else text
         path = f" `json:{self.path}`" if self.path else ""
-        return f"`{self.name}` {whole}{path}"
+        return f"`{self.name}` {self.whole_type}{path}"
 
 
 _QUOTED_RE = re.compile(r"'(?:[^'\\]|\\.)*'")
@@ -115,10 +140,12 @@ class SchemaDraft:
 
     Attributes:
         columns: in order.
-        engine: of the MergeTree family, or ``Null``.
+        engine: one of `tinymagic.widgets.models.table_engines.ENGINES`.
         sorting_key: columns with commas; empty for none.
         partition_key: an expression; empty for none.
         ttl: an expression; empty for none.
+        options: further ones of the engine, without ``engine_``; those that it does not have are kept, and not sent.
+        by_place: whether the file has no names of columns, so that their places tell which is which.
     """
 
     columns: tuple[DraftColumn, ...] = ()
@@ -126,6 +153,8 @@ class SchemaDraft:
     sorting_key: str = ""
     partition_key: str = ""
     ttl: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    by_place: bool = False
 
     @classmethod
     def of(cls, analysis: Analysis) -> SchemaDraft:
@@ -146,7 +175,14 @@ class SchemaDraft:
             )
             for each in analysis.columns
         )
-        return cls(columns, sorting_key=suggested_key(columns), partition_key=suggested_partition(columns))
+        partition = next(iter(suggested_partitions(columns)), "")
+        dialect = mapping(analysis.raw.get("dialect"))
+        return cls(
+            columns,
+            sorting_key=suggested_keys(columns)[0],
+            partition_key=partition,
+            by_place=dialect.get("has_header") is False,
+        )
 
     @property
     def schema(self) -> str:
@@ -159,14 +195,25 @@ class SchemaDraft:
         return tuple(each for each in self.columns if each.included)
 
     @property
-    def engine_options(self) -> dict[str, str]:
-        """Further ``engine_...`` parameters of the API."""
-        return {"engine_ttl": self.ttl.strip()} if self.ttl.strip() else {}
+    def kind(self) -> TableEngine:
+        """What the engine needs and takes."""
+        return ENGINES.get(self.engine, ENGINES["MergeTree"])
+
+    @property
+    def engine_fields(self) -> dict[str, str]:
+        """The ``engine...`` parameters of the API, those that say something."""
+        keys = {"sorting_key": self.sorting_key, "partition_key": self.partition_key, "ttl": self.ttl}
+        given = {**(keys if self.kind.keys else {}), **{name: self.options.get(name, "") for name in self.kind.options}}
+        said = {f"engine_{name}": value.strip() for name, value in given.items() if value.strip()}
+        return {"engine": self.engine, **said}
 
     def with_column(self, place: int, **changes: object) -> SchemaDraft:
         """Return the draft with another column at *place*."""
         columns = list(self.columns)
-        columns[place] = replace(columns[place], **changes)  # type: ignore[arg-type]
+        changed = replace(columns[place], **changes)  # type: ignore[arg-type]
+        written = _NULLABLE_RE.fullmatch(changed.type.strip())
+        # Written by hand it is the same as ticked.
+        columns[place] = replace(changed, type=written[1], nullable=True) if written and "type" in changes else changed
         return replace(self, columns=tuple(columns))
 
     def problems(self, name: str) -> list[str]:
@@ -175,30 +222,37 @@ class SchemaDraft:
         if not self.included:
             found.append("Keep at least one column.")
         found += [f"Column {each.name}: {each.problem}" for each in self.included if each.problem]
+        return found + self.table_problems()
+
+    def table_problems(self) -> list[str]:
+        """Return what is wrong with the engine, its keys and its options, in sentences."""
         known = {each.name: each for each in self.included}
-        for part in (part.strip(" `") for part in self.sorting_key.split(",") if part.strip()):
-            if part.isidentifier() and part not in known:
-                found.append(f"The sorting key names {part}, which is no column.")
-            elif part in known and known[part].nullable:
-                found.append(f"The sorting key cannot have {part}: it is Nullable.")
+        found = []
+        if self.by_place and len(known) < len(self.columns):
+            found.append("The file has no names of columns, only their places, so that none can be left out.")
+        if self.kind.keys:
+            key = self.sorting_key.strip()
+            if self.kind.key_needed and key in ("", "tuple()"):
+                found.append(f"{self.engine} needs a sorting key: rows with the same one are one.")
+            for part in (part.strip(" `()") for part in key.split(",")):
+                if part.isidentifier() and part not in known and key != "tuple()":
+                    found.append(f"The sorting key names {part}, which is no column.")
+                elif part in known and known[part].is_nullable:
+                    found.append(f"The sorting key cannot have {part}: it is Nullable.")
+            for what, expression in (("partition key", self.partition_key), ("TTL", self.ttl)):
+                gone = [each.name for each in self.columns if not each.included and _names(expression, each.name)]
+                found += [f"The {what} names {name}, which is left out." for name in gone]
+        for name in self.kind.options:
+            value = self.options.get(name, "").strip()
+            if not value and name in self.kind.needs:
+                found.append(f"{self.engine} needs a {OPTION_LABELS[name].lower()}.")
+            gone = [part.strip(" `") for part in value.split(",") if value and part.strip(" `") not in known]
+            found += [f"{OPTION_LABELS[name]}: {part} is no column." for part in gone]
         return found
 
 
-def suggested_key(columns: Sequence[DraftColumn]) -> str:
-    """Return columns that rows are often looked for by: a word of few values first, then a time.
-
-    Example:
-        >>> suggested_key([DraftColumn("at", "DateTime"), DraftColumn("city", "LowCardinality(String)")])
-        'city, at'
-    """
-    usable = [each for each in columns if not each.nullable]
-    words = [each.name for each in usable if each.type.startswith("LowCardinality")]
-    times = [each.name for each in usable if each.type.startswith("Date")]
-    others = [each.name for each in usable if each.type in ("String", "UUID") or each.type.startswith(("Int", "UInt"))]
-    return ", ".join([*words[:1], *times[:1]] or others[:1])
+_NULLABLE_RE = re.compile(r"Nullable\(([^()]+(?:\([^()]*\))?)\)")
 
 
-def suggested_partition(columns: Sequence[DraftColumn]) -> str:
-    """Return a partition by year of the first time, which is right for most; empty without a time."""
-    times = [each.name for each in columns if each.type.startswith("Date") and not each.nullable]
-    return f"toYear({times[0]})" if times else ""
+def _names(expression: str, name: str) -> bool:
+    return re.search(rf"(?<![\w$]){re.escape(name)}(?!\w)", expression) is not None

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from tinymagic.names import name_problem
 from tinymagic.widgets import look, uploads
 from tinymagic.widgets.frame_table import table_of
-from tinymagic.widgets.models.analyze import AnalyzeModel, Source, format_of
-from tinymagic.widgets.models.schema_draft import ENGINES, SchemaDraft
+from tinymagic.widgets.models.analyze import AnalyzeModel
+from tinymagic.widgets.models.csv_dialect import PARTS, meant, shown
+from tinymagic.widgets.models.file_source import Source
 from tinymagic.widgets.panel import Confirmation, Panel, button, field, html, row
+from tinymagic.widgets.panels.ingest_tables import outcomes_table, reasons_table
 from tinymagic.widgets.panels.schema_editor import SchemaEditor
+from tinymagic.widgets.panels.table_fields import TableFields
 
 if TYPE_CHECKING:
     from tinymagic.api.workspace import Workspace
+    from tinymagic.widgets.models.schema_draft import SchemaDraft
 
 _LIMIT = (
-    "The browser hands over files up to 10 MB. Give the path of a larger one: it is read from disk, only its beginning "
-    "is sent to be looked at, and it streams when it is stored."
+    f"{uploads.LIMIT} Give the path of a larger file: its beginning is sent to be looked at (of Parquet all), and it "
+    "streams from disk when it is stored."
 )
+_DIALECT = {"delimiter": "Delimiter", "new_line": "End of line", "escapechar": "Escape sign"}
+_FORMATS = (("by its name", None), ("CSV", "csv"), ("NDJSON", "ndjson"), ("Parquet", "parquet"))
 
 
 class Analyze(Panel):
@@ -39,30 +44,46 @@ class Analyze(Panel):
         self.model: AnalyzeModel = model or AnalyzeModel(workspace)
         self._upload = ipywidgets.FileUpload(multiple=True, accept=".csv,.tsv,.ndjson,.jsonl,.json,.parquet,.gz")
         self._upload.layout.width = "auto"
+        self._upload.tooltip = "Choose files on your computer"
         self._upload.observe(self._on_upload, "value")
-        self._path = field("Path or URL", ipywidgets.Text(value=path, placeholder="trips.csv"), width="460px")
+        self._path = field("Path or URL", ipywidgets.Text(value=path, placeholder="trips.csv"), width="360px")
+        self._format = field("Format", ipywidgets.Dropdown(options=list(_FORMATS)), width="215px")
         look_at = button("Look at it", self._on_path, icon="search", kind="primary", tip="Guess columns and types")
+        self._dialect = {
+            part: field(
+                label,
+                ipywidgets.Combobox(
+                    options=list(PARTS[part]), placeholder="none" if part == "escapechar" else "guessed"
+                ),
+                width="230px",
+            )
+            for part, label in _DIALECT.items()
+        }
+        again = button("Read it so", self._on_dialect, icon="refresh", tip="Guess the columns with this CSV dialect")
+        self._csv = row(*self._dialect.values(), again)
         self._editor = SchemaEditor(self.model.edit)
-        self._preview, self._dialect, self._schema, self._report = html(), html(), html(), html()
+        self._table = TableFields(self.model.edit_table)
+        self._preview, self._schema, self._problems, self._report = html(), html(), html(), html()
         self._name = field("Name", ipywidgets.Text(placeholder="trips"))
-        self._engine = field("Engine", ipywidgets.Dropdown(options=list(ENGINES)))
-        self._sorting = field("Sorting key", ipywidgets.Text(placeholder="city, at", continuous_update=False))
-        self._partition = field("Partition key", ipywidgets.Text(placeholder="toYear(at)", continuous_update=False))
-        self._ttl = field("TTL", ipywidgets.Text(placeholder="at + toIntervalMonth(3)", continuous_update=False))
+        self._name_problem = html()
         self._folder = field("Project folder", ipywidgets.Text(value=".", continuous_update=False))
         self._confirmation = Confirmation()
-        create = button("Create and append", self._on_create, icon="check", kind="primary")
+        create = button(
+            "Create and append", self.model.create, icon="check", kind="primary", tip="Make it, and store all rows"
+        )
         write = button("Write .datasource file", self._on_write, icon="file", tip="Write the definition into a folder")
+        self._actions = (look_at, again, create, write)
         self._tabs = ipywidgets.Tab([self._editor, self._preview, self._schema])
         for place, title in enumerate(("Columns", "Rows", "Schema")):
             self._tabs.set_title(place, title)
         self._found = ipywidgets.VBox(
             [
-                self._dialect,
+                self._csv,
                 self._tabs,
                 html(look.section("Data Source")),
-                row(self._name, self._engine),
-                row(self._sorting, self._partition, self._ttl),
+                row(self._name, self._name_problem),
+                self._table,
+                self._problems,
                 row(create, self._folder, write),
                 self._confirmation,
                 self._report,
@@ -73,23 +94,19 @@ class Analyze(Panel):
             self.model,
             "Analyze a file",
             [
-                row(self._upload, self._path, look_at),
+                row(self._upload, self._path, self._format, look_at),
                 html(f'<div class="tm-quiet">{look.text(_LIMIT)}</div>'),
                 self._found,
             ],
         )
-        self._name.observe(lambda change: self.model.set_trait("name", change["new"]), "value")
-        for trait, made in (
-            ("engine", self._engine),
-            ("sorting_key", self._sorting),
-            ("partition_key", self._partition),
-            ("ttl", self._ttl),
-        ):
-            made.observe(lambda change, trait=trait: self._on_key(trait, change["new"]), "value")
+        self._name.observe(self._on_name, "value")
         self.model.observe(lambda _: self._draw_analysis(), "analysis")
+        self.model.observe(lambda _: self._draw_dialect(), "dialect")
         self.model.observe(lambda _: self._draw_draft(), "draft")
         self.model.observe(lambda _: setattr(self._name, "value", self.model.name), "name")
-        self.model.observe(lambda _: self._draw_report(), "report")
+        self.model.observe(lambda _: self._draw_report(), "outcomes")
+        self.model.observe(lambda _: self._ask_to_overwrite(), "overwrites")
+        self.model.observe(lambda _: self._draw_busy(), "busy")
         if path:
             self._on_path()
 
@@ -97,7 +114,7 @@ class Analyze(Panel):
         """Return the schema and what became of the rows."""
         if self.model.analysis is None:
             return "", ""
-        return self._dialect.value + self._schema.value + self._report.value, self._draft.schema
+        return self._schema.value + self._report.value, self._draft.schema
 
     @property
     def _draft(self) -> SchemaDraft:
@@ -105,77 +122,80 @@ class Analyze(Panel):
         return draft
 
     def _on_upload(self, _: object) -> None:
-        if not self._upload.value:
-            return
-        found = uploads.taken(self._upload)
-        self.model.look_at([Source(name, content, format_of(name)) for name, content in found])
+        if self._upload.value:
+            self.model.look_at([self._source(name, content) for name, content in uploads.taken(self._upload)])
 
     def _on_path(self) -> None:
-        self.model.look_at([Source.of(self._path.value)])
+        self.model.look_at([self._source(self._path.value)])
 
-    def _on_key(self, trait: str, value: str) -> None:
-        if getattr(self._draft, trait) != value:
-            self.model.draft = replace(self._draft, **{trait: value})  # type: ignore[arg-type]
+    def _source(self, given: str, content: bytes | None = None) -> Source:
+        return Source.of(given, content, file_format=self._format.value)
+
+    def _on_dialect(self) -> None:
+        given = {part: meant(made.value) for part, made in self._dialect.items()}
+        self.model.look_again({part: value for part, value in given.items() if value})
+
+    def _on_name(self, change: dict[str, str]) -> None:
+        self.model.name = change["new"]
+        name = change["new"].strip()
+        problem = name_problem(name) if name else ""
+        self._name_problem.value = f'<span class="tm-warning-text">{look.text(problem)}</span>' if problem else ""
+
+    def _on_write(self) -> None:
+        self._confirmation.hide()
+        self.model.write(self._folder.value)
+
+    def _ask_to_overwrite(self) -> None:
+        path = self.model.overwrites
+        if path:
+            self._confirmation.ask(
+                f"{path} says something else. Overwrite it?",
+                "Overwrite it",
+                lambda: self.model.write(self._folder.value, overwrite=True),
+            )
+        else:
+            self._confirmation.hide()
+
+    def _draw_busy(self) -> None:
+        for each in self._actions:
+            each.disabled = self.model.busy
 
     def _draw_analysis(self) -> None:
-        analysis = self.model.analysis
-        self._found.layout.display = "none" if analysis is None else None
-        if analysis is None:
-            return
-        told = ", ".join(f"{name} {value!r}" for name, value in analysis.dialect.items())
-        self._dialect.value = f'<div class="tm-quiet">CSV with {look.text(told)}</div>' if told else ""
-        frame = analysis.preview_frame()
-        self._preview.value = table_of(frame, label="First rows") if len(frame) else look.empty("There are no rows.")
-        self._name.value = self.model.name
+        self._found.layout.display = "none" if self.model.analysis is None else None
+        is_csv = bool(self.model.dialect) or any(each.format == "csv" for each in self.model.sources)
+        self._csv.layout.display = None if is_csv else "none"
+        self._editor.begin()
+        self._confirmation.hide()
         self._draw_draft()
+
+    def _draw_dialect(self) -> None:
+        for part, made in self._dialect.items():
+            made.value = shown(self.model.dialect.get(part, ""))
 
     def _draw_draft(self) -> None:
         draft = self._draft
         self._editor.show(draft)
-        self._engine.value = draft.engine
-        self._sorting.value, self._partition.value, self._ttl.value = draft.sorting_key, draft.partition_key, draft.ttl
+        self._table.show(draft)
         self._schema.value = look.code(draft.schema)
+        self._draw_preview()
+        problems = draft.table_problems() if self.model.analysis is not None else []
+        self._problems.value = "".join(look.note(each, "warning") for each in problems)
         self.changed()
+
+    def _draw_preview(self) -> None:
+        analysis = self.model.analysis
+        if analysis is None:
+            return
+        frame = analysis.preview_frame()
+        kept = {each.name: each.whole_type for each in self._draft.included}
+        frame = frame[[name for name in frame.columns if name in kept]]
+        self._preview.value = (
+            table_of(frame, label="First rows", types=kept)
+            if len(frame)
+            else look.empty("The service showed no rows of this file.")
+        )
 
     def _draw_report(self) -> None:
-        report = self.model.report
-        if report is None:
-            self._report.value = ""
-            return
-        reasons = [
-            [look.text(each.column), look.text(each.reason), f"{each.rows:,}", look.text(each.example)]
-            for each in report.reasons
-        ]
-        shown = look.section("Why rows are in quarantine") if reasons else ""
-        if reasons:
-            shown += look.table(["Column", "Reason", "Rows", "For instance"], reasons, numbers=(2,), label="Reasons")
-        self._report.value = shown
+        outcomes = self.model.outcomes
+        self._report.value = outcomes_table(outcomes) + reasons_table(outcomes)
         self.changed()
-
-    def _on_create(self) -> None:
-        self.model.create()
-
-    def _on_write(self) -> None:
-        problems = self._draft.problems(self.model.name.strip())
-        if problems:
-            self.model.say(" ".join(problems), "error")
-            return
-        path = (
-            Path(self._folder.value.strip() or ".").expanduser()
-            / "datasources"
-            / f"{self.model.name.strip()}.datasource"
-        )
-        if path.exists():
-            self._confirmation.ask(f"{path} is there already. Overwrite it?", "Overwrite it", lambda: self._write(path))
-        else:
-            self._write(path)
-
-    def _write(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.model.datafile(), encoding="utf-8")
-        except OSError as error:
-            self.model.say(f"{path} could not be written: {error.strerror}.", "error")
-            return
-        self.model.line = f"%tinybird deploy {self._folder.value.strip() or '.'}"
-        self.model.say(f"Wrote {path}.", "done")

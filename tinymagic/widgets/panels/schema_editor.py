@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 #: Rows of a page; so many inputs are made once.
 PAGE = 12
 
+#: Head and width of each column of the editor; the last one takes what is left.
+_HEADS = (("Keep", "38px"), ("Name", "150px"), ("Type", "200px"), ("NULL", "38px"), ("JSON path", "140px"))
+_PRESENT, _SAMPLES = ("Present", "58px"), "Values"
+_ONE_LINE = "overflow: hidden; text-overflow: ellipsis; white-space: nowrap"
+
 
 class _Line:
     """The inputs of one column."""
 
     def __init__(self, place: int, on_edit: Callable[[int, dict[str, Any]], object]) -> None:
-        self.included = ipywidgets.Checkbox(indent=False, tooltip="Keep this column")
-        self.included.layout.width = "28px"
-        self.name = html()
-        self.name.layout.width = "170px"
+        self.included = ipywidgets.Checkbox(indent=False)
+        self.name, self.path, self.present, self.facts = html(), html(), html(), html()
         self.type = ipywidgets.Combobox(options=list(USUAL_TYPES), continuous_update=False)
-        self.type.layout.width = "200px"
-        self.nullable = ipywidgets.Checkbox(description="NULL", indent=False, tooltip="May be missing")
-        self.nullable.layout.width = "70px"
-        self.facts = html()
-        for made in (self.included, self.name, self.type, self.nullable):
-            made.layout.flex = "0 0 auto"  # All lines alike, however long their facts are.
-        self.facts.layout.flex = "1 1 0"
-        self.facts.layout.min_width = "0"
-        self.box = ipywidgets.HBox([self.included, self.name, self.type, self.nullable, self.facts])
+        self.nullable = ipywidgets.Checkbox(indent=False)
+        cells = [self.included, self.name, self.type, self.nullable, self.path, self.present]
+        for made, (_, width) in zip(cells, (*_HEADS, _PRESENT), strict=True):
+            _fix(made, width)
+        _stretch(self.facts)
+        self.box = ipywidgets.HBox([*cells, self.facts])
         self.box.layout.align_items = "center"
         self._showing = False
         for trait, made in (("included", self.included), ("type", self.type), ("nullable", self.nullable)):
@@ -44,7 +44,7 @@ class _Line:
                 lambda change, trait=trait: None if self._showing else on_edit(place, {trait: change["new"]}), "value"
             )
 
-    def show(self, column: DraftColumn | None) -> None:
+    def show(self, column: DraftColumn | None, *, with_path: bool) -> None:
         """Show a column, or nothing."""
         self.box.layout.display = "none" if column is None else None
         if column is None:
@@ -56,17 +56,24 @@ class _Line:
             self.nullable.value = column.nullable
         finally:
             self._showing = False
+        # ipywidgets 7 takes no tooltips of these when they are made.
+        self.included.tooltip = f"Keep {column.name}"
+        self.type.tooltip = f"Type of {column.name}"
+        self.nullable.tooltip = f"{column.name} may be NULL"
+        self.type.disabled = self.nullable.disabled = not column.included
         faded = "" if column.included else ' class="tm-quiet"'
-        self.name.value = f"<span{faded}>{look.text(column.name, most=40)}</span>"
-        facts = [look.text(column.path, most=40)] if column.path else []
-        if column.present is not None:
-            facts.append(f"{100 * column.present:.0f}% present")
-        if column.samples:
-            facts.append(look.text(", ".join(column.samples), most=60))
-        problem = (
-            f' <span class="tm-warning-text" role="alert">{look.text(column.problem)}</span>' if column.problem else ""
+        self.name.value = f'<span{faded} title="{look.text(column.name)}">{look.text(column.name, most=24)}</span>'
+        self.path.layout.display = None if with_path else "none"
+        self.path.value = (
+            f'<span class="tm-quiet" title="{look.text(column.path)}">{look.text(column.path, most=22)}</span>'
         )
-        self.facts.value = f'<span class="tm-quiet">{" &middot; ".join(facts)}</span>{problem}'
+        share = "" if column.present is None else f"{100 * column.present:.0f} %"
+        self.present.value = f'<div class="tm-quiet" style="text-align: right">{share}</div>'
+        if column.included and column.problem:
+            self.facts.value = f'<span class="tm-warning-text" role="alert">{look.text(column.problem)}</span>'
+        else:
+            samples = look.text(", ".join(column.samples), most=80)
+            self.facts.value = f'<div class="tm-quiet" style="{_ONE_LINE}">{samples}</div>'
 
 
 class SchemaEditor(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no types.
@@ -79,12 +86,18 @@ class SchemaEditor(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no
     def __init__(self, on_edit: Callable[..., object]) -> None:
         self._first = 0
         self._draft: SchemaDraft | None = None
+        self._heads = [html(f'<span class="tm-quiet">{look.text(head)}</span>') for head, _ in (*_HEADS, _PRESENT)]
+        for made, (_, width) in zip(self._heads, (*_HEADS, _PRESENT), strict=True):
+            _fix(made, width)
+        samples = html(f'<span class="tm-quiet">{_SAMPLES}</span>')
+        _stretch(samples)
         self._lines = [_Line(place, lambda at, changes: on_edit(self._first + at, **changes)) for place in range(PAGE)]
         self._count = html()
         self._back = button("", lambda: self._turn(-PAGE), icon="chevron-left", tip="Previous columns")
         self._on = button("", lambda: self._turn(PAGE), icon="chevron-right", tip="Next columns")
         self._pager = row(self._back, self._on, self._count)
-        super().__init__([*(line.box for line in self._lines), self._pager])
+        head = ipywidgets.HBox([*self._heads, samples])
+        super().__init__([head, *(line.box for line in self._lines), self._pager])
 
     def show(self, draft: SchemaDraft) -> None:
         """Show a draft; the page stays where it is when it can."""
@@ -93,6 +106,10 @@ class SchemaEditor(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no
             self._first = 0
         self._draw()
 
+    def begin(self) -> None:
+        """Go to the first page: another file is shown."""
+        self._first = 0
+
     def _turn(self, by: int) -> None:
         count = len(self._draft.columns) if self._draft is not None else 0
         self._first = max(0, min(self._first + by, (max(count, 1) - 1) // PAGE * PAGE))
@@ -100,11 +117,31 @@ class SchemaEditor(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no
 
     def _draw(self) -> None:
         columns = self._draft.columns if self._draft is not None else ()
+        with_path = any(each.path for each in columns)
+        self._heads[4].layout.display = None if with_path else "none"
         for place, line in enumerate(self._lines):
             at = self._first + place
-            line.show(columns[at] if at < len(columns) else None)
+            line.show(columns[at] if at < len(columns) else None, with_path=with_path)
         self._pager.layout.display = None if len(columns) > PAGE else "none"
         self._back.disabled = self._first == 0
         self._on.disabled = self._first + PAGE >= len(columns)
         last = min(self._first + PAGE, len(columns))
-        self._count.value = f'<span class="tm-quiet">columns {self._first + 1} to {last} of {len(columns):,}</span>'
+        wrong = [place for place, each in enumerate(columns) if each.included and each.problem]
+        elsewhere = [place for place in wrong if not self._first <= place < last]
+        said = f'<span class="tm-quiet">columns {self._first + 1:,} to {last:,} of {len(columns):,}</span>'
+        if elsewhere:
+            said += f' <span class="tm-warning-text">Column {elsewhere[0] + 1:,} has a type that cannot be.</span>'
+        self._count.value = said
+
+
+def _fix(made: ipywidgets.Widget, width: str) -> None:
+    """Give a cell a width that stays, so that all lines are alike however long their facts are."""
+    made.layout.width = width
+    made.layout.flex = "0 0 auto"
+    made.layout.margin = "0 6px 0 0"
+    made.layout.overflow = "hidden"
+
+
+def _stretch(made: ipywidgets.Widget) -> None:
+    made.layout.flex = "1 1 0"
+    made.layout.min_width = "0"
