@@ -28,7 +28,8 @@ demo: .venv/.demo
 
 # Most tests wait for servers: three workers keep two cores at work. A file's tests stay together, for its server.
 test: .venv/.test
-	PYTHONHASHSEED=0 $(BIN)/pytest --numprocesses 3 --dist loadfile
+	PYTHONHASHSEED=0 $(BIN)/pytest --numprocesses 3 --dist loadfile -m 'not alone'
+	$(BIN)/pytest -m alone
 
 # Programs for Tinybird that others wrote, run as they are. They share module names, so each has an environment of its own.
 conformance: .venv/.test $(VENDOR:%=build/vendor-%/.installed) build/vendor-node/.installed

@@ -208,7 +208,7 @@ class TestJwt:
         assert name not in [each.name for each in workspace.tokens.list()]
 
     def test_it_ends(self, workspace, server, endpoint):
-        jwt = workspace.tokens.sign_jwt("short", [f"PIPES:READ:{endpoint}"], lifetime=0.5)
+        jwt = workspace.tokens.sign_jwt("short", [f"PIPES:READ:{endpoint}"], lifetime=3)
         reader = tinymagic.connect(token=jwt.reveal(), host=server.host)
         time.sleep(max(jwt.expires_at.timestamp() - time.time(), 0) + 1.1)
         with pytest.raises(errors.Forbidden):

@@ -715,6 +715,7 @@ def test_another_server_on_the_folder_knows_what_was_taken(bucket: Bucket, resta
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_kill_during_runs(bucket: Bucket, restarts: Restarts) -> None:
     """Whenever the server is killed, no file is taken twice and none is lost, nor what a view makes of them."""
     source = Source(restarts.api, bucket)

@@ -206,6 +206,7 @@ class Served:
         return requests.post(self._url, params=parameters, data=text.encode(), headers=self._headers, timeout=30)
 
 
+@pytest.mark.alone
 class TestService:
     """The whole application in this process, so that the engine can be tampered with."""
 

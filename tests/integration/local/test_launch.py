@@ -329,6 +329,8 @@ class TestStop:
         code = f"""
 import threading, time, requests
 from tinymagic import local
+
+pytestmark = pytest.mark.alone
 server = local.start(memory=True, port=0, with_parent=True, limits="none")
 token = requests.get(server.host + "/tokens", timeout=5).json()["workspace_admin_token"]
 ask = lambda: requests.get(server.host + "/v0/sql", params={{"q": "{ENDLESS_SQL}", "token": token}}, timeout=60)

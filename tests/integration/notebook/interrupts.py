@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def interrupting(after_s: float, when: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """Press Ctrl-C while the block runs: after that time, and once *when* is so."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # What a shell starts in the background ignores it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     over = threading.Event()
 
     def press() -> None:

@@ -15,6 +15,8 @@ from tinymagic.local.catalog import Catalog
 from tinymagic.local.engine import Engine
 from tinymagic.local.limits import Limits
 
+pytestmark = pytest.mark.alone
+
 #: How long a query may go on after it was cancelled, seconds.
 SOON_S = 1.0
 

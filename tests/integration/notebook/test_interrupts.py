@@ -10,6 +10,8 @@ import threading
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def slow(connected, workspace):
