@@ -19,6 +19,8 @@ import requests
 from tinymagic import local
 from tinymagic.local.launch import records_folder
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def folder(tmp_path: Path):
@@ -329,8 +331,6 @@ class TestStop:
         code = f"""
 import threading, time, requests
 from tinymagic import local
-
-pytestmark = pytest.mark.alone
 server = local.start(memory=True, port=0, with_parent=True, limits="none")
 token = requests.get(server.host + "/tokens", timeout=5).json()["workspace_admin_token"]
 ask = lambda: requests.get(server.host + "/v0/sql", params={{"q": "{ENDLESS_SQL}", "token": token}}, timeout=60)
