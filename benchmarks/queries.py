@@ -23,6 +23,8 @@ SELECT number AS id, number / 7 AS ratio, concat('name ', toString(number % 1000
        toDateTime('2024-01-01 00:00:00') + number AS moment, if(number % 10 = 0, NULL, toInt32(number)) AS maybe
 FROM numbers(1000000)
 """
+#: What the server asks of the engine for replies: half of the floor's time goes into filters that no frame uses.
+WITHOUT_FILTERS = "SETTINGS output_format_parquet_write_bloom_filter = 0"
 SMALL = "SELECT number, toString(number) AS text FROM numbers(10)"
 
 
@@ -63,15 +65,26 @@ def _large(engine: Any, server: local.LocalServer, token: str) -> list[Result]:
     def floor() -> object:
         return pq.read_table(io.BytesIO(engine.query(LARGE, "Parquet").bytes())).to_pandas()
 
-    contestants = {"tinymagic": lambda: workspace.sql(LARGE), "by hand": by_hand, "floor": floor}
+    def lean_floor() -> object:
+        return pq.read_table(io.BytesIO(engine.query(f"{LARGE} {WITHOUT_FILTERS}", "Parquet").bytes())).to_pandas()
+
+    contestants = {
+        "tinymagic": lambda: workspace.sql(LARGE),
+        "by hand": by_hand,
+        "floor": floor,
+        "floor without Bloom filters": lean_floor,
+    }
     timings = compare(contestants, rounds=5)
     ours = timings["tinymagic"].median
     gain, over = timings["by hand"].median / ours, ours / timings["floor"].median
     work = "1,000,000 rows x 5 columns to a DataFrame"
+    lean = ours / timings["floor without Bloom filters"].median
     medians = ", ".join(f"{name} {timing.text()}" for name, timing in timings.items())
+    leaner = f"of a floor that writes no Bloom filters: {lean:.2f} x"
+    limit = "at most 1.25 x"
     return [
         Result("P2a", work, "requests, FORMAT JSON, pd.DataFrame", f"{gain:.1f} x faster", "8 x", gain >= 8, medians),
-        Result("P2b", work, "chDB in process, Parquet, pyarrow", f"{over:.2f} x", "at most 1.25 x", over <= 1.25, ""),
+        Result("P2b", work, "chDB in process, Parquet, pyarrow", f"{over:.2f} x", limit, over <= 1.25, leaner),
     ]
 
 

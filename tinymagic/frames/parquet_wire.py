@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Bytes of a reply up to which all columns are read at once; larger ones go column by column, to spare memory.
 _READ_AT_ONCE = 4_000_000
 
+#: So many of its columns are read together.
+_TOGETHER = 2
+
 #: The column that carries the types of the others.
 TYPES_COLUMN = "__tinymagic_types"
 
@@ -131,7 +134,7 @@ def _read(body: bytes, types_column: str) -> tuple[list[_Column], int, str | Non
             told = "" if first is None else _first_text(first.column(0))
             if first is None or first.schema.names == [types_column]:
                 if len(body) > _READ_AT_ONCE and not any("." in name for name in names):
-                    return [(name, partial(_read_column, file, name, body)) for name in names], rows, told
+                    return _columns_in_turn(file, names, body), rows, told
                 table = file.read(columns=names)
                 if table.column_names == names:
                     return _columns_of(table), rows, told
@@ -147,13 +150,26 @@ def _itself(column: Any) -> Any:
     return column
 
 
-def _read_column(file: Any, name: str, body: bytes) -> Any:
+def _columns_in_turn(file: Any, names: list[str], body: bytes) -> list[_Column]:
+    """Read a few columns together, the cores share them, and let go of each as soon as it was used."""
+    columns: list[_Column] = []
+    for start in range(0, len(names), _TOGETHER):
+        group = names[start : start + _TOGETHER]
+        held: dict[str, Any] = {}
+        columns += [(name, partial(_take_column, file, group, name, held, body)) for name in group]
+    return columns
+
+
+def _take_column(file: Any, group: list[str], name: str, held: dict[str, Any], body: bytes) -> Any:
     import pyarrow as pa
 
-    # What the column before took is given back to the system first.
-    pa.default_memory_pool().release_unused()
-    with _damage_told(body):
-        return file.read(columns=[name]).column(0)
+    if not held:
+        # What the columns before took is given back to the system first.
+        pa.default_memory_pool().release_unused()
+        with _damage_told(body):
+            table = file.read(columns=group)
+        held.update(zip(group, table.columns, strict=True))
+    return held.pop(name)
 
 
 @contextmanager

@@ -237,7 +237,8 @@ class Notebook:
         ``variable`` (also ``secret``, ``env``), ``workspace``, ``branch``, ``tag``, ``deployment``. ``%tinybird NOUN``
         shows the verbs of one. Without a noun: ``login``, ``logout``, ``info``, ``profiles``, ``use``, ``regions``,
         ``doctor``, ``usage``, ``why``, ``fmt``, ``version``; ``deploy``, ``build``, ``pull`` for project folders; and
-        panels to look and click: ``browse``, ``variables``, ``pipes``, ``jobs``, ``tokens``, and ``analyze`` alone.
+        panels to look and click: ``ui`` with all, ``browse``, ``variables``, ``pipes``, ``jobs``, ``tokens``, and
+        ``analyze`` alone.
 
         Lists are DataFrames. What deletes asks first, or takes ``--yes``. Tab completes words, options and names.
         """

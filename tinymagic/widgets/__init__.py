@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tinymagic.widgets.panels.pipes import Pipes
     from tinymagic.widgets.panels.tokens import Tokens
     from tinymagic.widgets.panels.variables import Variables
+    from tinymagic.widgets.panels.workspace import Workspace
 
 #: Panel -> its module.
 _PANELS = {
@@ -34,9 +35,10 @@ _PANELS = {
     "Pipes": "tinymagic.widgets.panels.pipes",
     "Tokens": "tinymagic.widgets.panels.tokens",
     "Variables": "tinymagic.widgets.panels.variables",
+    "Workspace": "tinymagic.widgets.panels.workspace",
 }
 
-__all__ = ["Analyze", "DataSources", "Jobs", "Login", "Pipes", "Tokens", "Variables"]
+__all__ = ["Analyze", "DataSources", "Jobs", "Login", "Pipes", "Tokens", "Variables", "Workspace"]
 
 
 def __getattr__(name: str) -> Any:

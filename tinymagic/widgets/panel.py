@@ -38,6 +38,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no types.
         self._title = title
         self._number = f"tm-static-{next(_numbers)}-{id(model):x}"
         self._shown: Any = None
+        self._holder: Panel | None = None
         self._head = ipywidgets.HTML()
         self._message = ipywidgets.HTML()
         self._progress = ipywidgets.HTML()
@@ -72,12 +73,20 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no types.
         self._head.value = look.head(self._title, self.about())
         if self._shown is not None:
             self._shown.update(self._static_bundle(), raw=True)
+        if self._holder is not None:
+            self._holder.changed()
+
+    def stand_in(self, holder: Panel) -> None:
+        """Stand inside another panel, which has the head and tells the saved form."""
+        self._holder = holder
+        self._head.layout.display = "none"
+        holder.changed()
 
     def close(self) -> None:
         """Take the panel away; what it is doing ends. Its saved form stays."""
         self.model.close()
         for child in self.children:
-            child.close()
+            _close(child)
         super().close()
 
     def _ipython_display_(self, **_: Any) -> None:
@@ -108,6 +117,14 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no types.
         self._message.value = look.note(model.message, model.message_kind)
         self._line.value = look.code(model.line, "The same as a line:")
         self.changed()
+
+
+def _close(made: ipywidgets.Widget) -> None:
+    """Close a widget and what is in it; a panel ends its own work as well."""
+    if not isinstance(made, Panel):
+        for child in getattr(made, "children", ()):
+            _close(child)
+    made.close()
 
 
 # --- the widgets that panels are made of ------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ DATASOURCES = (
     Step("datasource unshare trips readers --as-user --yes", ("readers",), secret="{user_token}"),
     Step("analyze clean.csv", ("day",)),
     # Panels; a terminal is told that they need a notebook.
+    Step("ui"),
     Step("browse"),
     Step("variables"),
     Step("pipes"),

@@ -37,6 +37,10 @@ OUTPUT_SETTINGS = {
     "output_format_parquet_string_as_string": 0,
 }
 
+#: Bloom filters serve who looks for one value in a file of many; a reply is read whole. Writing them took as long as
+#: the query itself and made the reply twice as large.
+_REPLY_SETTINGS = {"output_format_parquet_write_bloom_filter": 0}
+
 #: The engine counts uncompressed bytes in memory; an encoded reply under the limit can come from this many times more.
 _UNCOMPRESSED_FACTOR = 10
 
@@ -198,7 +202,7 @@ class QueryService:
             )
 
     def _settings(self, request: QueryRequest) -> dict[str, Setting]:
-        settings: dict[str, Setting] = {**OUTPUT_SETTINGS, **request.settings}
+        settings: dict[str, Setting] = {**_REPLY_SETTINGS, **OUTPUT_SETTINGS, **request.settings}
         if self._limits.reply_bytes is not None:
             settings["max_result_bytes"] = self._limits.reply_bytes * _UNCOMPRESSED_FACTOR
             settings["result_overflow_mode"] = "throw"

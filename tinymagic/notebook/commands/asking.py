@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinymagic.notebook.problems import CellProblem
+
+
+def can_ask(shell: Any) -> bool:
+    """Say whether somebody sits before the notebook: nbclient and papermill run cells without."""
+    return bool(getattr(getattr(shell, "kernel", None), "_allow_stdin", False))
 
 
 def confirm(question: str, *, yes: bool, otherwise: str = "Nothing was deleted.") -> bool:

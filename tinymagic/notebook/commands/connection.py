@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tinymagic import profiles as saved_logins
 from tinymagic.errors import ApiError, ConfigurationError, Forbidden, TinybirdError
-from tinymagic.notebook.commands.asking import ask_secret
+from tinymagic.notebook.commands.asking import ask_secret, can_ask
+from tinymagic.notebook.commands.panels import has_notebook, open_panel
 from tinymagic.notebook.commands.showing import print_facts
 from tinymagic.notebook.commands.token_facts import check_not_expired, token_text
 from tinymagic.notebook.display import count_of, visible
@@ -96,9 +97,12 @@ def _facts(workspace: Workspace, described: Any = None) -> dict[str, str]:
 
 
 def login(call: Call) -> None:
-    """Check a token, save it, and use it."""
+    """Check a token, save it, and use it; in a notebook, and without words, open the panel for it."""
     notebook, options = call.notebook, call.options
     typed = call.word(0)
+    if typed is None and not options and has_notebook(call) and can_ask(notebook.shell):
+        open_panel(call, "Login", notebook_session=notebook.session)
+        return
     if typed is not None:
         print(
             "A token in a cell is saved with the notebook. It has been taken out of IPython's history; delete it from "

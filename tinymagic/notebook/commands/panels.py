@@ -8,6 +8,18 @@ if TYPE_CHECKING:
     from tinymagic.notebook.tinybird import Call
 
 
+def ui(call: Call) -> None:
+    """Open the panel that holds all others; where nothing is configured, at its login."""
+    from tinymagic.errors import ConfigurationError
+
+    session = call.notebook.session
+    try:
+        workspace = session.workspace()
+    except ConfigurationError:
+        workspace = None
+    open_panel(call, "Workspace", workspace=workspace, notebook_session=session)
+
+
 def browse(call: Call) -> None:
     """Open the panel of Data Sources."""
     open_panel(call, "DataSources")
@@ -33,16 +45,17 @@ def tokens(call: Call) -> None:
     open_panel(call, "Tokens")
 
 
-def open_panel(call: Call, name: str, *, otherwise: str = "") -> None:
+def open_panel(call: Call, name: str, *, otherwise: str = "", **options: Any) -> None:
     """Show a panel below the cell, for the Workspace of the session.
 
     Args:
         call: the command.
         name: of the panel, as in `tinymagic.widgets`.
         otherwise: what is printed where no panel can be shown; without it, what to do there.
+        **options: for the panel; without any it gets the Workspace of the session.
     """
     shell = call.notebook.shell
-    if getattr(shell, "kernel", None) is None:
+    if not has_notebook(call):
         words = " ".join(call.command.words)
         print(otherwise or f"%tinybird {words} opens a panel in a notebook; this is a terminal. See %tinybird --help.")
         return
@@ -51,15 +64,20 @@ def open_panel(call: Call, name: str, *, otherwise: str = "") -> None:
     from tinymagic import widgets
 
     kind = getattr(widgets, name)
-    options: dict[str, Any] = {}
+    options = options or {"workspace": call.workspace}
     if name == "Tokens":
         # Whoever refreshes the token in use goes on with the new one.
         options["on_connect"] = call.notebook.session.choose
     if name in _WITH_NEW_CELLS:
         options["on_new_cell"] = lambda text: shell.set_next_input(text, replace=False)
     show: Any = display
-    show(kind(call.workspace, **options))
+    show(kind(**options))
+
+
+def has_notebook(call: Call) -> bool:
+    """Say whether the session is one of a notebook, which can show panels."""
+    return getattr(call.notebook.shell, "kernel", None) is not None
 
 
 #: Panels that put text into new cells.
-_WITH_NEW_CELLS = ("DataSources", "Pipes")
+_WITH_NEW_CELLS = ("DataSources", "Pipes", "Workspace")

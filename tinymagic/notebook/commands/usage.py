@@ -38,7 +38,7 @@ def usage(call: Call) -> pd.DataFrame | None:
     days = call.number("days")
     workspace = call.workspace
     try:
-        frame = workspace.sql(_USAGE_SQL.format(days=(_DAYS if days is None else max(days, 1)) - 1))
+        frame = _by_day(workspace, _DAYS if days is None else max(days, 1))
     except (NotFound, Forbidden, BadRequest) as error:
         if isinstance(error, Forbidden) and "pipe_stats_rt" not in str(error):
             raise
@@ -49,6 +49,20 @@ def usage(call: Call) -> pd.DataFrame | None:
         return None
     print(visible(_today(workspace, frame)))
     frame.attrs.pop("tinybird", None)
+    return frame
+
+
+def used_today(workspace: Workspace) -> str:
+    """Say what was used today, and what the plan allows: three requests.
+
+    Raises:
+        TinybirdError: this Workspace or this token does not tell.
+    """
+    return _today(workspace, _by_day(workspace, 1))
+
+
+def _by_day(workspace: Workspace, days: int) -> pd.DataFrame:
+    frame: pd.DataFrame = workspace.sql(_USAGE_SQL.format(days=days - 1))
     return frame
 
 

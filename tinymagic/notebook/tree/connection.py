@@ -20,7 +20,8 @@ CONNECTION = Noun(
                 Option(("--profile",), "name to save it under; default is the Workspace's name", "NAME"),
                 Option(("--keyring",), "insist on the system's credential store"),
             ),
-            "Without TOKEN it is asked for and not shown, which is the way to keep it out of the notebook.\n"
+            "Alone, in a notebook, it opens the panel. Otherwise TOKEN is asked for and not shown, which keeps it out "
+            "of the notebook.\n"
             "A server on this machine (--host http://localhost:7181) needs no token: it hands one out.",
         ),
         Command(("logout",), "forget the saved login in use, or the one named", "connection:logout", ("[PROFILE]",)),

@@ -47,6 +47,7 @@ class EndpointRun(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no 
         draw = button("Draw", self._on_draw, icon="bar-chart", tip="Draw the rows of the last run")
         self._chart_row = row(self.mark, self.x, self.y, draw)
         self._no_charts = html(f'<div class="tm-quiet">{look.text(_NO_CHARTS)}</div>')
+        (self._no_charts if can_draw() else self._chart_row).layout.display = "none"
         self._image_place = ipywidgets.VBox([])
         run = button("Run", self._on_run, icon="play", kind="primary", tip="Call the endpoint with these values")
         self._result = ipywidgets.VBox(
@@ -54,7 +55,8 @@ class EndpointRun(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no 
                 self._facts,
                 self._rows,
                 html(look.section("Chart")),
-                self._chart_row if can_draw() else self._no_charts,
+                self._chart_row,
+                self._no_charts,
                 self._image_place,
                 self._calls,
             ]
