@@ -7,7 +7,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import completion, endpoints, events, growth, load_cost, memory, queries
+from benchmarks import completion, endpoints, events, growth, load_cost, memory, panel, queries
 
 #: Group -> what measures it.
 GROUPS = {
@@ -18,6 +18,7 @@ GROUPS = {
     "growth": growth.run,
     "completion": completion.run,
     "endpoints": endpoints.run,
+    "panel": panel.run,
 }
 
 HEAD = """# Measured

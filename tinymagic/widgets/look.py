@@ -91,7 +91,7 @@ def table(
     """Return a table.
 
     Args:
-        heads: of the columns, as text.
+        heads: of the columns, as text; without any the table has no line of heads.
         lines: the cells **as HTML**: use `text` or `badge` for each.
         numbers: places of the columns that stand at the right.
         kind: a further class, for instance ``tm-rows``.
@@ -104,7 +104,5 @@ def table(
         for cells in lines
     )
     aria = f' aria-label="{text(label)}"' if label else ""
-    return (
-        f'<div class="tm-scroll"><table class="tm-table {kind}"{aria}><thead><tr>{top}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    named = f"<thead><tr>{top}</tr></thead>" if any(heads) else ""
+    return f'<div class="tm-scroll"><table class="tm-table {kind}"{aria}>{named}<tbody>{body}</tbody></table></div>'

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count(1)
 
+#: Seconds that a cell waits for a panel's first answer, at most.
+_SETTLE_S = 1.0
+
 
 class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no types.
     """A panel. Show it by ending a cell with it.
@@ -82,6 +85,10 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no types.
         self._head.layout.display = "none"
         holder.changed()
 
+    def settle(self) -> None:
+        """Wait a moment for what is being asked, so that the saved form begins with the answer."""
+        self.model.work.wait(_SETTLE_S)
+
     def close(self) -> None:
         """Take the panel away; what it is doing ends. Its saved form stays."""
         self.model.close()
@@ -96,6 +103,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no types.
         view = {"application/vnd.jupyter.widget-view+json": {**version, "model_id": self.model_id}}
         show: Any = display
         show({**view, "text/plain": f"tinymagic: {self._title}"}, raw=True)
+        # What runs cells without a front end keeps only what was there when the cell ended.
+        self.settle()
         self._shown = show(self._static_bundle(), raw=True, display_id=True)
 
     def _static_bundle(self) -> dict[str, str]:

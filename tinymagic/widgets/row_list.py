@@ -59,11 +59,12 @@ class RowList(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no type
             made.add_class("tm-row-button")
             made.on_click(lambda _, place=place: self._press(place, on_choose))
             self._buttons.append(made)
-        head = html(f'<table class="tm-table tm-rows"><tr><th>{look.text(self._heads[0])}</th></tr></table>')
+        head = html(f'<table class="tm-table tm-rows tm-names"><tr><th>{look.text(self._heads[0])}</th></tr></table>')
         head.layout.margin = "0"
         names = ipywidgets.VBox([head, *self._buttons])
         names.layout.width = name_width
         names.layout.min_width = "140px"
+        names.layout.margin = "0 0 0 2px"
         self._cells = html()
         self._cells.layout.margin = "0 0 0 12px"
         self._body = ipywidgets.HBox([names, self._cells])

@@ -201,6 +201,23 @@ class TestDataSources:
             connected.run("%tinybird datasource rm made --yes")
             connected.run("%tinybird datasource rm filed --yes")
 
+    def test_create_from_a_file_whose_columns_analysis_proposes(self, connected, clean_settings):
+        """No service guesses the columns of NDJSON and Parquet while it makes a Data Source: analysis does, before."""
+        (clean_settings / "f.ndjson").write_text('{"k": 1, "v": null}\n{"k": 2, "v": "x"}\n')
+        try:
+            printed = connected.ok("%tinybird datasource create proposed --file f.ndjson --sorting-key k").printed
+            assert printed.strip() == "Created proposed. 2 rows stored."
+            connected.ok("%tbsql --to-file f.parquet --yes SELECT k, v FROM proposed")
+            printed = connected.ok("%tinybird datasource create proposed_too --file f.parquet").printed
+            assert printed.strip() == "Created proposed_too. 2 rows stored."
+            rows = connected.ok("%tbsql SELECT sum(k) AS s, countIf(v IS NULL) AS n FROM proposed_too").value
+            assert rows.iloc[0].tolist() == [3, 1]
+            told = connected.run("%tinybird datasource create nothing --file nope")
+            assert "There is no file 'nope'" in told.printed
+        finally:
+            connected.run("%tinybird datasource rm proposed --yes")
+            connected.run("%tinybird datasource rm proposed_too --yes")
+
     @pytest.mark.parametrize(
         ("line", "words"),
         [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tinymagic.api.ingest.fields import format_at
+from tinymagic.api.upload import upload_of
 from tinymagic.errors import TinybirdError
 from tinymagic.notebook.commands.asking import confirm
 from tinymagic.notebook.commands.datasource_facts import get_source, near_source
-from tinymagic.notebook.commands.rows_in import frame_named, rows_named, say, sending, unit_of
+from tinymagic.notebook.commands.rows_in import frame_named, is_url, rows_named, say, sending, unit_of
 from tinymagic.notebook.display import count_of, visible
 from tinymagic.notebook.problems import CellProblem
 
@@ -39,6 +41,7 @@ def create(call: Call) -> pd.DataFrame | None:
         rows: Any = frame_named(call, options["from_df"])
     elif "file" in options:
         rows = options["file"]
+        schema = schema or _proposed_schema(call, rows)
     elif schema is None:
         raise CellProblem("One of --schema, --from-df and --file is needed: they say which columns it has.")
     else:
@@ -56,6 +59,15 @@ def create(call: Call) -> pd.DataFrame | None:
             **engine,
         )
     return say(call, report, before=f"Created {visible(name)}.")
+
+
+def _proposed_schema(call: Call, file: str) -> str | None:
+    """Return the schema that an NDJSON or Parquet file suggests; ``None`` for CSV, which the service guesses itself."""
+    given, analyze = call.options.get("format"), call.workspace.analyze
+    if is_url(file):
+        return None if format_at(file, given) == "csv" else analyze.url(file).schema
+    upload = upload_of(file, file_format=given, any_size=True)
+    return None if upload.file_format == "csv" else analyze.file(file, format=given).schema
 
 
 def append(call: Call) -> pd.DataFrame | None:

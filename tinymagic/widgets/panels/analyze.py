@@ -26,7 +26,7 @@ _LIMIT = (
     "streams from disk when it is stored."
 )
 _DIALECT = {"delimiter": "Delimiter", "new_line": "End of line", "escapechar": "Escape sign"}
-_FORMATS = (("by its name", None), ("CSV", "csv"), ("NDJSON", "ndjson"), ("Parquet", "parquet"))
+_FORMATS = (("by its name", ""), ("CSV", "csv"), ("NDJSON", "ndjson"), ("Parquet", "parquet"))
 
 
 class Analyze(Panel):
@@ -129,7 +129,7 @@ class Analyze(Panel):
         self.model.look_at([self._source(self._path.value)])
 
     def _source(self, given: str, content: bytes | None = None) -> Source:
-        return Source.of(given, content, file_format=self._format.value)
+        return Source.of(given, content, file_format=self._format.value or None)
 
     def _on_dialect(self) -> None:
         given = {part: meant(made.value) for part, made in self._dialect.items()}

@@ -38,9 +38,9 @@ class EndpointRun(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets ships no 
         self.inputs = ParameterInputs()
         self.limit = field("Rows at most", ipywidgets.BoundedIntText(value=LIMIT, min=1, max=1_000_000), width="260px")
         self._facts, self._rows, self._calls = html(), html(), html()
-        self.mark = field("Chart", ipywidgets.Dropdown(options=_MARKS), width="220px")
-        self.x = field("x", ipywidgets.Dropdown(options=[("a column that suits", "")]), width="240px")
-        self.y = field("y", ipywidgets.Dropdown(options=[("all numbers", "")]), width="240px")
+        self.mark = field("Chart", ipywidgets.Dropdown(options=_MARKS), width="170px")
+        self.x = field("x", ipywidgets.Dropdown(options=[("a column that suits", "")]), width="220px")
+        self.y = field("y", ipywidgets.Dropdown(options=[("all numbers", "")]), width="220px")
         for axis in (self.x, self.y):
             axis.style.description_width = "20px"
         self.mark.style.description_width = "50px"

@@ -138,10 +138,11 @@ def _fix(made: ipywidgets.Widget, width: str) -> None:
     """Give a cell a width that stays, so that all lines are alike however long their facts are."""
     made.layout.width = width
     made.layout.flex = "0 0 auto"
-    made.layout.margin = "0 6px 0 0"
+    made.layout.margin = "2px 6px 2px 0"
     made.layout.overflow = "hidden"
 
 
 def _stretch(made: ipywidgets.Widget) -> None:
     made.layout.flex = "1 1 0"
     made.layout.min_width = "0"
+    made.layout.margin = "2px 0"

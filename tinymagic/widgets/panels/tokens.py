@@ -186,7 +186,7 @@ class Tokens(Panel):
 
     def _draw_meaning(self) -> None:
         scope = self._built()
-        words = words_of(Scope(scope.type, scope.resource or "...", scope.filter))
+        words = words_of(Scope(scope.type, scope.resource or "NAME", scope.filter))
         self._meaning.value = f'<div class="tm-quiet">It may then {look.text(words)}.</div>'
 
     def _draw_scopes(self) -> None:

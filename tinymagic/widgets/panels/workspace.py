@@ -93,6 +93,12 @@ class Workspace(Panel):
         facts = " | ".join([*self._words(), self.model.usage] if self.model.facts else self._words())
         return self._facts.value + self._usage.value + look.section(title) + content, f"{facts}\n{title}\n{words}"
 
+    def settle(self) -> None:
+        """Wait a moment for the head, and for the tab that is open."""
+        super().settle()
+        if self.opened is not None:
+            self.opened.settle()
+
     def _open(self) -> None:
         number = self._tabs.selected_index
         if number is None:
@@ -141,7 +147,7 @@ class Workspace(Panel):
         facts = self.model.facts
         if facts is None:
             return ["not connected" if self.model.workspace is None else "asking ..."]
-        return [each for each in (facts.name, facts.place or facts.host, facts.backend, facts.token) if each]
+        return [each for each in (facts.name, facts.place, facts.backend, facts.token) if each]
 
     def _draw(self) -> None:
         words = self._words()
