@@ -38,6 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("browser")
+            # Beside others on two cores a page may take longer than anybody would wait for it.
+            item.add_marker("alone")
             if missing:
                 item.add_marker(pytest.mark.skip(reason=missing))
 

@@ -7,11 +7,11 @@ import itertools
 import threading
 import uuid
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.faults import html_page, reset_after, status
+from tests.integration.file_server import FileServer
 from tinymagic import errors
 from tinymagic.api.http.cancelling import Cancellation
 
@@ -23,48 +23,10 @@ def new(kind="ds"):
     return f"apijobs_{kind}_{next(_numbers)}"
 
 
-class Files:
-    """A web server: ``/good.csv`` is there, ``/slow.csv`` comes when the test says so, ``/broken.csv`` never does."""
-
-    def __init__(self):
-        files = self
-        self.released = threading.Event()
-        self.mended = False
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                with contextlib.suppress(OSError):
-                    if self.path == "/slow.csv":
-                        files.released.wait(20)
-                    missing = self.path == "/broken.csv" and not files.mended
-                    self.send_response(404 if missing else 200)
-                    self.send_header("Content-Length", "6")
-                    self.end_headers()
-                    self.wfile.write(b"a\n1\n2\n")
-
-            do_HEAD = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.host = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def close(self):
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
 @pytest.fixture
 def files():
-    started = Files()
+    """A web server of files to import."""
+    started = FileServer()
     yield started
     started.close()
 

@@ -6,12 +6,12 @@ import contextlib
 import itertools
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import ipywidgets
 import pytest
 
 import tinymagic
+from tests.integration.file_server import FileServer
 from tinymagic.api.jobs import Job
 from tinymagic.widgets import Jobs
 from tinymagic.widgets.models.jobs import JobsModel
@@ -22,36 +22,10 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def files():
-    """A web server: ``/slow.csv`` comes when the test says so, ``/broken.csv`` after it is mended."""
-
-    class Handler(BaseHTTPRequestHandler):
-        released = threading.Event()
-        mended = False
-
-        def do_GET(self):
-            with contextlib.suppress(OSError):
-                if self.path == "/slow.csv":
-                    self.released.wait(20)
-                self.send_response(404 if self.path == "/broken.csv" and not Handler.mended else 200)
-                self.send_header("Content-Length", "6")
-                self.end_headers()
-                self.wfile.write(b"a\n1\n2\n")
-
-        do_HEAD = do_GET
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    Handler.host = f"http://127.0.0.1:{server.server_port}"
-    yield Handler
-    Handler.released.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    """A web server of files to import."""
+    started = FileServer()
+    yield started
+    started.close()
 
 
 @pytest.fixture

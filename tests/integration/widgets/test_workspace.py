@@ -77,9 +77,10 @@ def test_the_saved_form_follows_the_open_tab(panel, workspace):
 
 def test_without_a_connection_it_opens_at_the_login(workspace, tokens):
     session = Session()
-    panel = Workspace(notebook_session=session)
+    panel = Workspace(notebook_session=session, reason="There is no region 'mars'.")
     try:
         assert isinstance(panel.opened, Login)
+        assert "There is no region &#x27;mars&#x27;." in panel._message.value
         assert "not connected" in panel.static()[1]
         login = panel.opened
         other = Connected(workspace.host, tokens["workspace_admin_token"])
@@ -87,6 +88,7 @@ def test_without_a_connection_it_opens_at_the_login(workspace, tokens):
         panel.model.work.wait()
         assert session.chosen is other
         assert panel.model.facts.name == workspace.info().name
+        assert "mars" not in panel._message.value
         sources = panel.go_to("Data Sources")
         assert sources.model.workspace is other
         assert panel.go_to("Log in") is login

@@ -13,11 +13,12 @@ def ui(call: Call) -> None:
     from tinymagic.errors import ConfigurationError
 
     session = call.notebook.session
+    options: dict[str, Any] = {"notebook_session": session}
     try:
-        workspace = session.workspace()
-    except ConfigurationError:
-        workspace = None
-    open_panel(call, "Workspace", workspace=workspace, notebook_session=session)
+        options["workspace"] = session.workspace()
+    except ConfigurationError as error:
+        options["reason"] = str(error)
+    open_panel(call, "Workspace", **options)
 
 
 def browse(call: Call) -> None:

@@ -37,6 +37,7 @@ class Workspace(Panel):
         workspace: to begin with; without one the panel opens at its login.
         notebook_session: which takes what is logged in to here.
         on_new_cell: puts a text into a new cell.
+        reason: why there is no Workspace to begin with; the panel says it.
         model: instead of one of its own, for tests.
 
     Example:
@@ -51,6 +52,7 @@ class Workspace(Panel):
         *,
         notebook_session: Session | None = None,
         on_new_cell: Callable[[str], object] | None = None,
+        reason: str = "",
         model: WorkspaceModel | None = None,
     ) -> None:
         self.model: WorkspaceModel = model or WorkspaceModel(workspace)
@@ -73,6 +75,8 @@ class Workspace(Panel):
         self._open()
         if self.model.workspace is not None:
             self.model.load()
+        elif reason:
+            self.model.say(reason, "warning")
 
     @property
     def opened(self) -> Panel | None:
